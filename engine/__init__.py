@@ -1,0 +1,1 @@
+"""Social insurance on top of the ledger, the gateways and reconciliation: awards, payments, contributions."""
