@@ -1,0 +1,52 @@
+"""Tables of claims and awards. Claims and awards are append-only; an amount is closed and added, never edited."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TIMESTAMP, UUID
+
+from engine.people.tables import imported_file, metadata, person, recorded
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("claim_id", UUID, primary_key=True),
+    Column("claim_no", Text, nullable=False, unique=True),
+    Column("benefit", Text, nullable=False),
+    Column("insured_person_id", UUID, ForeignKey(person.c.person_id), nullable=False),
+    Column("claimant_person_id", UUID, ForeignKey(person.c.person_id), nullable=False),
+    Column("facts", JSONB, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("reason", Text),
+    Column("findings", JSONB, nullable=False),
+    Column("imported_from", LargeBinary, ForeignKey(imported_file.c.sha256)),
+)
+
+award = Table(
+    "award",
+    metadata,
+    Column("award_id", UUID, primary_key=True),
+    Column("award_no", Text, nullable=False, unique=True),
+    Column("claim_id", UUID, ForeignKey(claim.c.claim_id), nullable=False),
+    Column("person_id", UUID, ForeignKey(person.c.person_id), nullable=False),
+    Column("benefit", Text, nullable=False),
+    Column("fund", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("law_version", Text, nullable=False),
+    Column("unconfirmed", ARRAY(Text), nullable=False),
+    Column("findings", JSONB, nullable=False),
+    Column("recorded_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("awarded_by", Text, nullable=False),
+)
+
+award_amount = Table(
+    "award_amount",
+    metadata,
+    Column("award_amount_id", UUID, primary_key=True),
+    Column("award_id", UUID, ForeignKey(award.c.award_id), nullable=False),
+    Column("entitled_during", DATERANGE, nullable=False),
+    Column("amount_vnd", BigInteger, nullable=False),
+    Column("findings", JSONB, nullable=False),
+    recorded(),
+)
