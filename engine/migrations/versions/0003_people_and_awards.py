@@ -7,7 +7,7 @@ the row is what we believe). A fact is never edited: its row is closed and anoth
 from alembic import op
 
 revision = "0003_people_and_awards"
-down_revision = "0001_foundations"
+down_revision = "0002_ledger"
 
 _SQL = """
 CREATE FUNCTION engine.only_close_recorded() RETURNS trigger LANGUAGE plpgsql AS $$
