@@ -1,0 +1,168 @@
+"""Accounts: the chart of event accounts, and opening an account under a chart code.
+
+An account is a chart code with an optional qualifier, written `in_transit.simbank` or
+`cash_at_bank.simbank.retirement`. Its normal side and its limit are fixed when it is opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from sqlalchemy import Connection, select, text
+
+from ledger import tables
+from ledger.errors import ChartInvalid, UnknownAccount, refusals
+
+
+class NormalSide(StrEnum):
+    """The side on which an account grows: Nợ or Có."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
+class BalanceLimit(StrEnum):
+    """What the balance, counted on the normal side, may never become. The database enforces it."""
+
+    NONE = "none"
+    NEVER_NEGATIVE = "never_negative"
+    NEVER_POSITIVE = "never_positive"
+
+
+class Confidence(StrEnum):
+    """How sure the statutory number is."""
+
+    OFFICIAL = "official"
+    SECONDARY = "secondary"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartAccount:
+    """One account of the chart; `statutory_number` is its number (số hiệu) in the fund's statutory chart, if known."""
+
+    code: str
+    name: str
+    name_en: str
+    normal_side: NormalSide
+    limit: BalanceLimit
+    statutory_number: str | None
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRequest:
+    """An account to open. Without a limit of its own it takes that of the chart.
+
+    `label` is what people read for the qualifier, behind the name that the chart gives.
+    """
+
+    chart_code: str
+    qualifier: str | None = None
+    limit: BalanceLimit | None = None
+    label: str | None = None
+
+    @property
+    def code(self) -> str:
+        return self.chart_code if self.qualifier is None else f"{self.chart_code}.{self.qualifier}"
+
+
+@cache
+def chart() -> Mapping[str, ChartAccount]:
+    """The chart of accounts that comes with the program, by code."""
+    return read_chart(files("ledger").joinpath("chart.yaml").read_text(encoding="utf-8"))
+
+
+def read_chart(source: str) -> dict[str, ChartAccount]:
+    accounts: dict[str, ChartAccount] = {}
+    for code, given in yaml.safe_load(source).items():
+        try:
+            account = ChartAccount(
+                code=code,
+                name=given.pop("name"),
+                name_en=given.pop("name_en"),
+                normal_side=NormalSide(given.pop("normal_side")),
+                limit=BalanceLimit(given.pop("limit", BalanceLimit.NONE)),
+                statutory_number=given.pop("statutory_number"),
+                confidence=Confidence(given.pop("confidence")),
+            )
+        except (KeyError, ValueError) as error:
+            raise ChartInvalid(f"account {code} of the chart: {error}") from error
+        if given:
+            raise ChartInvalid(f"account {code} of the chart: unknown fields {', '.join(given)}")
+        if account.statutory_number is None and account.confidence is not Confidence.UNCONFIRMED:
+            raise ChartInvalid(f"account {code} of the chart: no statutory number, so its confidence is unconfirmed")
+        accounts[code] = account
+    return accounts
+
+
+def open_account(
+    connection: Connection,
+    chart_code: str,
+    qualifier: str | None = None,
+    *,
+    limit: BalanceLimit | None = None,
+    label: str | None = None,
+) -> str:
+    """The code of the account, which is opened unless it is open already."""
+    return open_accounts(connection, [AccountRequest(chart_code, qualifier, limit, label)])[0]
+
+
+def open_accounts(connection: Connection, requests: Sequence[AccountRequest]) -> list[str]:
+    """The codes of the accounts, in the order of the requests; those not open yet are opened, by one statement."""
+    unknown = sorted({request.chart_code for request in requests} - chart().keys())
+    if unknown:
+        raise UnknownAccount(f"the chart knows no account {', '.join(unknown)}")
+    entries = [chart()[request.chart_code] for request in requests]
+    arguments = {
+        "chart_codes": [entry.code for entry in entries],
+        "qualifiers": [request.qualifier for request in requests],
+        "names": [_name(entry.name, request) for entry, request in zip(entries, requests, strict=True)],
+        "names_en": [_name(entry.name_en, request) for entry, request in zip(entries, requests, strict=True)],
+        "normal_sides": [entry.normal_side.value for entry in entries],
+        "limits": [(request.limit or entry.limit).value for entry, request in zip(entries, requests, strict=True)],
+    }
+    with refusals():
+        connection.execute(_OPEN, arguments)
+    return [request.code for request in requests]
+
+
+_OPEN = text(
+    "SELECT ledger.open_accounts(:chart_codes, CAST(:qualifiers AS text[]), :names, :names_en, :normal_sides, :limits)"
+)
+
+
+def _name(name: str, request: AccountRequest) -> str:
+    label = request.label or request.qualifier
+    return name if label is None else f"{name} – {label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An open account."""
+
+    account_id: int
+    code: str
+    chart_code: str
+    name: str
+    name_en: str
+    normal_side: NormalSide
+    limit: BalanceLimit
+
+
+def find_account(connection: Connection, code: str) -> Account:
+    row = connection.execute(select(tables.account).where(tables.account.c.code == code)).one_or_none()
+    if row is None:
+        raise UnknownAccount(f"there is no account {code}")
+    return Account(
+        account_id=row.account_id,
+        code=row.code,
+        chart_code=row.chart_code,
+        name=row.name,
+        name_en=row.name_en,
+        normal_side=NormalSide(row.normal_side),
+        limit=BalanceLimit(row.balance_limit),
+    )
