@@ -17,8 +17,10 @@ from sqlalchemy import Connection, text
 from ledger.entries import REVERSAL, EntryHeader, Line
 from ledger.errors import raise_refusal, refusals
 
-_COPY = """COPY pg_temp.staged_line (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference)
-FROM STDIN"""
+STAGING = "pg_temp.staged_line"
+"""The staging table of the session, made by `open_staging`."""
+
+_COPY = f"COPY {STAGING} (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference) FROM STDIN"
 
 _POST = text(
     "SELECT entry_id, replayed FROM ledger.post_staged("
