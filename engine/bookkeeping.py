@@ -1,0 +1,63 @@
+"""Every business event and its journal entry (định khoản): the page an accountant reviews.
+
+Debit and credit are SQL expressions over one row per payment, `p`, and the account that pays it, `a`; so one event is
+posted for one payment or for a million by the same words. Account codes are those of `ledger/chart.yaml`.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from ledger import book
+from ledger.entries import EntryHeader, Line
+from ledger.money import Dong
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """An event in the life of payments, as debit and credit."""
+
+    name: str
+    description: str
+    debit: str
+    credit: str
+
+
+_EXPENSE = "'benefit_expense.' || p.benefit"
+_PAYABLE = "'benefits_payable'"
+_IN_TRANSIT = "'in_transit.' || p.gateway"
+_CASH = "a.ledger_account"
+_RETURNED = "'returned_payable'"
+
+RUN_APPROVED = PaymentEvent("run_approved", "Duyệt đợt chi trả: ghi nhận khoản phải chi", _EXPENSE, _PAYABLE)
+PAYMENT_CANCELLED = PaymentEvent("payment_cancelled", "Hủy khoản chi đã duyệt", _PAYABLE, _EXPENSE)
+PAYMENT_SENT = PaymentEvent("payment_sent", "Gửi lệnh chi sang ngân hàng", _PAYABLE, _IN_TRANSIT)
+PAYMENT_NOT_SENT = PaymentEvent("payment_not_sent", "Lệnh chi không được thực hiện", _IN_TRANSIT, _PAYABLE)
+PAYMENT_SETTLED = PaymentEvent("payment_settled", "Sao kê ghi Nợ: đã chi", _IN_TRANSIT, _CASH)
+PAYMENT_RETURNED = PaymentEvent("payment_returned", "Sao kê ghi Có: lệnh chi bị hoàn trả", _CASH, _RETURNED)
+
+
+def post_staged(
+    connection: Connection, event: PaymentEvent, *, key: str, document: str, business_on: date, at: datetime
+) -> None:
+    """Posts the lines that stand in the staging table as one journal entry of this event."""
+    header = EntryHeader(
+        key=key, event=event.name, document=document, business_on=business_on, description=event.description
+    )
+    book.post_staged(connection, header, recorded_at=at)
+
+
+def post_opening_balance(
+    connection: Connection, *, ledger_account: str, fund: str, amount: Dong, document: str, on: date, at: datetime
+) -> None:
+    """Số dư đầu kỳ: the money that already stands on a paying account when the book begins."""
+    header = EntryHeader(
+        key=f"opening:{ledger_account}",
+        event="opening_balance",
+        document=document,
+        business_on=on,
+        description="Số dư đầu kỳ tài khoản tiền gửi",
+    )
+    line = Line(debit=ledger_account, credit=f"fund_balance.{fund}", amount=amount, fund=fund)
+    book.post(connection, header, [line], recorded_at=at)

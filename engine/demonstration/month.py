@@ -1,0 +1,288 @@
+"""The demonstration: a whole pension month on fixed dates of November 2026, against a simulated bank, with faults.
+
+It works in a database that it marks as its own and refuses any other; a rerun replaces only what it made. Every step is
+the one that production runs: files are imported, awards assessed, a run planned and signed by three persons, batches
+sent by workers, statements fetched and matched. After each step the ledger is held against the payments.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from gateways.simulator.client import SimulatorControl
+from sqlalchemy import text
+
+from engine.awards.files import import_awards, import_payout_accounts
+from engine.clock import VIET_NAM
+from engine.database import EMBEDDED_DATABASE, Addresses, Database, addresses, upgrade
+from engine.demonstration.population import write_population
+from engine.embedded import EmbeddedServer
+from engine.errors import WrongInput
+from engine.installation import SIMULATOR_ADDRESS, Installation
+from engine.payments import gateways, run
+from engine.payments.agreement import require_agreement
+from engine.payments.batch import dispatch
+from engine.payments.proof import Proof, prove
+from engine.payments.settlement import ImportedStatement, import_statement
+from engine.settings import Settings
+from engine.workers.relay import work
+from gateways.simulator import process as simulator
+from ledger.balances import TrialBalanceRow, trial_balance
+
+GATEWAY = "simbank"
+PERIOD = date(2026, 11, 1)
+PAY_ON = date(2026, 11, 2)
+"""The first working day of November 2026."""
+LAST_DAY = date(2026, 11, 4)
+STAFF = (
+    ("preparer", "Người lập (thử nghiệm)", "preparer"),
+    ("approver", "Người duyệt (thử nghiệm)", "approver"),
+    ("authoriser", "Người chuẩn chi (thử nghiệm)", "authoriser"),
+)
+FUNDS = {"retirement": "8800000000001", "state_budget": "8800000000002"}
+"""The funds that pay and their accounts at the simulated bank; invented numbers."""
+_OPENING_VND = {"retirement": 900_000_000_000, "state_budget": 60_000_000_000}
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Tells people how the month goes on; the command line draws it."""
+
+    phase: Callable[[str], None]
+    advance: Callable[[str, int, int], None]
+    """(unit, done, total)"""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        self.phase(name)
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - began
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What the demonstration ends with."""
+
+    proof: Proof
+    trial_balance: list[TrialBalanceRow]
+    files: list[str]
+    unconfirmed: tuple[str, ...]
+    seconds: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "proof": self.proof.as_json(),
+            "trial_balance": [
+                {"account": row.account, "name": row.name, "debit": row.debit.vnd, "credit": row.credit.vnd}
+                for row in self.trial_balance
+            ],
+            "files": self.files,
+            "unconfirmed": list(self.unconfirmed),
+            "seconds": {name: round(seconds, 2) for name, seconds in self.seconds.items()},
+        }
+
+
+def run_month(settings: Settings, payees: int, seed: int, report: Reporter) -> Month:
+    """Runs the whole month in a fresh demonstration database and returns its proof."""
+    with report.timed("database"):
+        installation = fresh_installation(settings, payees, seed)
+    try:
+        unconfirmed = prepare(installation, payees, seed, report)
+        pay(installation, report)
+        return follow_up(installation, unconfirmed, report)
+    finally:
+        installation.database.close()
+
+
+def prepare(installation: Installation, payees: int, seed: int, report: Reporter) -> tuple[str, ...]:
+    """From files of people and claims to an approved run; returns the unconfirmed legal values it rests on."""
+    database, vault, at = installation.database, installation.vault, _at(PAY_ON, 8)
+    directory = installation.settings.home / "demonstration"
+    with report.timed("population"):
+        population = write_population(directory, payees, seed)
+    with report.timed("gateway"):
+        _onboard_bank(installation, at)
+    with report.timed("awards"), database.transaction("preparer") as connection:
+        import_awards(connection, vault, population.awards, decided_on=PAY_ON, recorded_at=at)
+    with report.timed("accounts"), database.transaction("preparer") as connection:
+        import_payout_accounts(connection, vault, population.payout_accounts, recorded_at=at)
+    with report.timed("run"):
+        with database.transaction("preparer") as connection:
+            allowed = _unconfirmed_of_awards(connection)
+            planned = run.plan(connection, PERIOD, PAY_ON, GATEWAY, frozenset(allowed), at)
+        with database.transaction("preparer") as connection:
+            run.submit(connection, planned.run_code, "preparer", at)
+        for person in ("approver", "authoriser"):
+            with database.transaction(person) as connection:
+                run.approve(connection, planned.run_code, person, at)
+        _check(database)
+    return planned.unconfirmed
+
+
+def pay(installation: Installation, report: Reporter) -> None:
+    """Sends the run to the bank, which loses some answers on purpose."""
+    with report.timed("dispatch"):
+        dispatch_run(installation)
+        plan_faults(installation)
+        _work(installation, report)
+        _check(installation.database)
+
+
+def dispatch_run(installation: Installation) -> None:
+    """Puts the approved run into batches that wait for a worker."""
+    _set_time(installation, PAY_ON, 9)
+    capabilities = installation.gateway(GATEWAY).capabilities
+    with installation.database.transaction("preparer") as connection:
+        dispatch(connection, f"{PERIOD:%Y-%m}/1", capabilities, PAY_ON, _at(PAY_ON, 9))
+
+
+def plan_faults(installation: Installation) -> None:
+    """Of every five files, one is taken by the bank and its answer is lost, and one is lost before the bank has it."""
+    with installation.database.transaction() as connection:
+        message_ids = list(connection.scalars(text("SELECT message_id FROM engine.batch ORDER BY batch_no")))
+    with SimulatorControl(installation.simulator_home) as control:
+        for place, message_id in enumerate(message_ids):
+            if place % 5 == 1:
+                control.plan_fault(message_id, "drop_after")
+            elif place % 5 == 2:
+                control.plan_fault(message_id, "drop_before")
+
+
+def follow_up(installation: Installation, unconfirmed: tuple[str, ...], report: Reporter) -> Month:
+    """The days after: statements, what the bank never got, returns, and the proof."""
+    with report.timed("statements"):
+        for day in (PAY_ON, PAY_ON + timedelta(days=1)):
+            close_day(installation, day)
+            next_morning = day + timedelta(days=1)
+            _set_time(installation, next_morning, 6)
+            for _twice in range(2):
+                fetch_statements(installation, day)
+            _check(installation.database)
+            _work(installation, report)
+            _check(installation.database)
+    with report.timed("proof"), installation.database.transaction() as connection:
+        proof = prove(connection, LAST_DAY)
+        balances = trial_balance(connection, LAST_DAY)
+    home = installation.settings.home
+    files = sorted(str(path) for name in ("demonstration", "exchange") for path in (home / name).rglob("*.*"))
+    return Month(proof, balances, files, unconfirmed, report.seconds)
+
+
+def fetch_statements(installation: Installation, on: date) -> list[ImportedStatement]:
+    """Fetches a day's statements from the bank and imports them; what was imported before changes nothing."""
+    gateway = installation.gateway(GATEWAY)
+    imported = []
+    for name in gateway.list_statements(on):
+        file = gateway.fetch_statement(name)
+        path = installation.incoming / file.file_name
+        path.touch(mode=0o600)
+        path.write_bytes(file.content)
+        with installation.database.transaction() as connection:
+            imported.append(import_statement(connection, installation.vault, path, installation.clock().now()))
+    return imported
+
+
+def close_day(installation: Installation, day: date) -> None:
+    """The simulated bank ends its day: returns that fall due are booked, the statements are written."""
+    with SimulatorControl(installation.simulator_home) as control:
+        control.close_day(day)
+
+
+def fresh_installation(settings: Settings, payees: int, seed: int) -> Installation:
+    """An empty demonstration database, its files and its bank; refuses a database that no demonstration made."""
+    where = _addresses(settings)
+    with psycopg.connect(where.owner, autocommit=True) as connection:
+        made_by_us = connection.execute("SELECT to_regclass('engine.demonstration') IS NOT NULL").fetchone() == (True,)
+        if made_by_us:
+            made_by_us = connection.execute("SELECT count(*) FROM engine.demonstration").fetchone() == (1,)
+        inhabited = connection.execute(
+            "SELECT count(*) FROM pg_namespace WHERE nspname IN ('engine', 'ledger', 'reconciliation')"
+        ).fetchone() != (0,)
+        if inhabited and not made_by_us:
+            raise WrongInput(
+                ["the database was not made by a demonstration and is left alone: set THUCHI_HOME to a new directory"]
+            )
+        connection.execute("DROP SCHEMA IF EXISTS engine, ledger, reconciliation CASCADE")
+        connection.execute("DROP TABLE IF EXISTS alembic_version")
+    simulator.stop(settings.home / "simulator")
+    for name in ("simulator", "demonstration", "exchange"):
+        shutil.rmtree(settings.home / name, ignore_errors=True)
+    upgrade(where.owner)
+    with psycopg.connect(where.owner, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (%s, %s, %s)",
+            [payees, seed, _at(PAY_ON, 8)],
+        )
+    return Installation(settings, Database(where.application))
+
+
+def _addresses(settings: Settings) -> Addresses:
+    where = addresses(settings)
+    if settings.database_url is None:
+        EmbeddedServer(settings.home).ensure_database(EMBEDDED_DATABASE)
+    return where
+
+
+def _onboard_bank(installation: Installation, at: datetime) -> None:
+    with SimulatorControl(installation.simulator_home) as control:
+        control.set_clock(at)
+        control.register_client(GATEWAY, gateways.make_signing_key(installation.settings.home / "keys", GATEWAY))
+        for fund, account in FUNDS.items():
+            control.open_account(account, _OPENING_VND[fund])
+    with installation.database.transaction() as connection:
+        for person, name, role in STAFF:
+            connection.execute(
+                text("INSERT INTO engine.staff (person, name, role) VALUES (:person, :name, :role)"),
+                {"person": person, "name": name, "role": role},
+            )
+        gateways.onboard(connection, GATEWAY, "iso20022_host_to_host", SIMULATOR_ADDRESS, "thuchi")
+        for fund, account in FUNDS.items():
+            gateways.open_paying_account(
+                connection,
+                installation.vault,
+                gateways.PayingAccount(GATEWAY, fund, f"BHXH VIET NAM - {fund.upper()}", account),
+                opening_vnd=_OPENING_VND[fund],
+                on=PAY_ON,
+                at=at,
+            )
+
+
+def _unconfirmed_of_awards(connection: Any) -> list[str]:
+    rows = connection.execute(text("SELECT DISTINCT unnest(unconfirmed) AS name FROM engine.award ORDER BY 1"))
+    return [row.name for row in rows]
+
+
+def _work(installation: Installation, report: Reporter) -> None:
+    with installation.database.engine.connect() as connection:
+        total = connection.scalar(text("SELECT count(*) FROM engine.outbox WHERE done_at IS NULL")) or 0
+    work(
+        installation,
+        threading.Event(),
+        until_idle=True,
+        progress=lambda left: report.advance("lô lệnh", max(total - left, 0), total),
+    )
+
+
+def _set_time(installation: Installation, day: date, hour: int) -> None:
+    at = _at(day, hour)
+    with installation.database.transaction() as connection:
+        connection.execute(text("UPDATE engine.demonstration SET now_at = :at"), {"at": at})
+    with SimulatorControl(installation.simulator_home) as control:
+        control.set_clock(at)
+
+
+def _check(database: Database) -> None:
+    with database.transaction() as connection:
+        require_agreement(connection)
+
+
+def _at(day: date, hour: int) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=VIET_NAM)

@@ -1,0 +1,1 @@
+"""Chi: payment runs, their signatures, the instructions sent to banks, and what became of every đồng."""

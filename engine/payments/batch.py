@@ -1,0 +1,107 @@
+"""Lô lệnh: approved payments become attempts in batches, each batch one file to one gateway.
+
+A batch's message id and file name are fixed here, before anything is written; so is everything random that will be on
+the wire. The outbox message that will send it stands in the same transaction.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import Connection, text
+
+from engine import audit, outbox
+from engine.errors import NotAllowed, NotFound
+from gateways.contract import Capabilities
+
+SEND_BATCH = "send_batch"
+INQUIRE_BATCH = "inquire_batch"
+
+
+def dispatch(
+    connection: Connection, run_code: str, capabilities: Capabilities, execution_on: date, at: datetime
+) -> list[str]:
+    """Gửi lệnh: puts every payment of an approved run that waits into batches; returns their message ids.
+
+    Payments whose earlier attempt failed for no fault of the payee go again, as a new attempt. Nothing is sent here:
+    a worker does that, once, however often it is told to.
+    """
+    run = connection.execute(
+        text("SELECT run_id, state FROM engine.payment_run WHERE run_code = :run_code FOR UPDATE"),
+        {"run_code": run_code},
+    ).one_or_none()
+    if run is None:
+        raise NotFound(f"there is no payment run {run_code}")
+    if run.state != "approved":
+        raise NotAllowed(f"run {run_code} is {run.state}; only an approved run is dispatched")
+    connection.execute(
+        text("""
+            CREATE TEMPORARY TABLE waiting (payment_id uuid, reference text, payment_no bigint, amount_vnd bigint,
+                purpose text, paying_account_id integer, gateway text, number integer, slice bigint) ON COMMIT DROP""")
+    )
+    connection.execute(
+        text("""
+            INSERT INTO waiting
+            SELECT p.payment_id, p.reference, p.payment_no, p.amount_vnd, p.purpose, a.paying_account_id, a.gateway,
+                   1 + coalesce((SELECT max(number) FROM engine.attempt t WHERE t.payment_id = p.payment_id), 0),
+                   0
+            FROM engine.payment p JOIN engine.paying_account a USING (gateway, fund)
+            WHERE p.run_id = :run_id AND p.state = 'approved' AND NOT EXISTS (
+                SELECT FROM engine.attempt t WHERE t.payment_id = p.payment_id AND t.state <> 'failed')"""),
+        {"run_id": run.run_id},
+    )
+    _slice(connection, capabilities)
+    message_ids = _insert_batches(connection, run.run_id, execution_on, at)
+    for batch_id in message_ids.values():
+        outbox.put(connection, SEND_BATCH, batch_id)
+    audit.record(connection, "dispatched", run_code, at, batches=len(message_ids))
+    return sorted(message_ids)
+
+
+def _slice(connection: Connection, capabilities: Capabilities) -> None:
+    """Cuts what waits by paying account, purpose, and the bank's limits on lines and money in one file."""
+    connection.execute(
+        text("""
+            UPDATE waiting SET slice = cut.slice FROM (
+                SELECT payment_id, greatest(
+                    (row_number() OVER pages - 1) / :lines,
+                    (sum(amount_vnd) OVER pages - 1)::bigint / (:total - :largest)) AS slice
+                FROM waiting
+                WINDOW pages AS (PARTITION BY paying_account_id, purpose ORDER BY payment_no)) cut
+            WHERE cut.payment_id = waiting.payment_id"""),
+        {
+            "lines": capabilities.max_lines_per_file,
+            "total": capabilities.max_total_per_file_vnd,
+            "largest": capabilities.max_amount_vnd,
+        },
+    )
+
+
+def _insert_batches(connection: Connection, run_id: object, execution_on: date, at: datetime) -> dict[str, str]:
+    batches = connection.execute(
+        text("""
+            INSERT INTO engine.batch (batch_no, run_id, paying_account_id, gateway, message_id, file_name,
+                category_purpose, execution_on, created_at, payments, amount_vnd)
+            SELECT batch_no, :run_id, paying_account_id, gateway, name, name || '.xml', purpose, :execution_on, :at,
+                   payments, amount_vnd
+            FROM (SELECT numbered.*, 'TC' || to_char(CAST(:execution_on AS date), 'YYYYMMDD') || '-'
+                         || lpad(batch_no::text, 8, '0') AS name
+                  FROM (SELECT nextval(pg_get_serial_sequence('engine.batch', 'batch_no')) AS batch_no, grouped.*
+                        FROM (SELECT paying_account_id, gateway, purpose, slice, count(*) AS payments,
+                                     sum(amount_vnd) AS amount_vnd, min(payment_no) AS first_no
+                              FROM waiting GROUP BY paying_account_id, gateway, purpose, slice
+                              ORDER BY first_no) grouped) numbered) named
+            RETURNING batch_id, batch_no, message_id"""),
+        {"run_id": run_id, "execution_on": execution_on, "at": at},
+    ).all()
+    connection.execute(
+        text("""
+            INSERT INTO engine.attempt (payment_id, number, batch_id, instruction_id)
+            SELECT w.payment_id, w.number, b.batch_id, w.reference || '-' || w.number
+            FROM waiting w
+            JOIN (SELECT paying_account_id, purpose, slice, row_number() OVER (ORDER BY min(payment_no)) AS place
+                  FROM waiting GROUP BY paying_account_id, purpose, slice) g USING (paying_account_id, purpose, slice)
+            JOIN (SELECT batch_id, row_number() OVER (ORDER BY batch_no) AS place
+                  FROM engine.batch WHERE batch_no = ANY(:numbers)) b USING (place)
+            ORDER BY w.payment_no"""),
+        {"numbers": [row.batch_no for row in batches]},
+    )
+    return {row.message_id: str(row.batch_id) for row in batches}

@@ -1,0 +1,99 @@
+"""Biên bản đối chiếu: where every đồng of the runs is, shown three ways that must agree.
+
+Payment states, the ledger, and the bank's own statements: each is computed from its own rows.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from reconciliation.proof import AccountProof
+from sqlalchemy import Connection, text
+
+from engine.payments import agreement
+from ledger import balances
+from reconciliation import breaks, proof
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    run: str
+    gateway: str
+    fund: str
+    state: str
+    payments: int
+    amount_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    rows: tuple[ProofRow, ...]
+    totals: dict[str, int]
+    inquiries_resolved: int
+    """Batches whose fate was unknown and was found out by asking, not by sending again."""
+    accounts: tuple[AccountProof, ...]
+    differences: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "rows": [asdict(row) for row in self.rows],
+            "totals": self.totals,
+            "inquiries_resolved": self.inquiries_resolved,
+            "accounts": [account.as_json() for account in self.accounts],
+            "differences": list(self.differences),
+        }
+
+
+def prove(connection: Connection, on: date) -> Proof:
+    """The proof of all runs on a date, with every difference listed."""
+    rows = tuple(
+        ProofRow(**row._asdict())
+        for row in connection.execute(
+            text("""
+                SELECT r.run_code AS run, p.gateway, p.fund, p.state, count(*) AS payments,
+                       sum(p.amount_vnd)::bigint AS amount_vnd
+                FROM engine.payment p JOIN engine.payment_run r USING (run_id)
+                WHERE p.state <> 'planned' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""")
+        )
+    )
+    totals = _totals(connection, rows)
+    accounts = tuple(proof.prove(connection, on, lambda code, day: balances.balance(connection, code, on=day)))
+    differences = [
+        *agreement.differences(connection),
+        *_unbalanced_totals(totals),
+        *(difference for account in accounts for difference in account.differences),
+        *(entry.description for entry in breaks.open_breaks(connection, on)),
+    ]
+    return Proof(rows, totals, _inquiries_resolved(connection), accounts, tuple(differences))
+
+
+def _totals(connection: Connection, rows: tuple[ProofRow, ...]) -> dict[str, int]:
+    """What was approved, from the ledger; what became of it, from the payments."""
+    approved = connection.scalar(
+        text("""
+            SELECT coalesce(sum(l.amount_vnd), 0)::bigint FROM ledger.line l JOIN ledger.entry e USING (entry_id)
+            WHERE e.event = 'run_approved'""")
+    )
+    totals = {"approved": int(approved or 0)}
+    for state in ("settled", "returned", "in_transit", "held", "failed", "cancelled"):
+        totals[state] = sum(row.amount_vnd for row in rows if row.state == state)
+    waiting = sum(row.amount_vnd for row in rows if row.state == "approved")
+    return totals | ({"waiting": waiting} if waiting else {})
+
+
+def _unbalanced_totals(totals: dict[str, int]) -> list[str]:
+    accounted = sum(amount for state, amount in totals.items() if state != "approved")
+    if accounted == totals["approved"]:
+        return []
+    return [f"approved {totals['approved']} đ, accounted for {accounted} đ"]
+
+
+def _inquiries_resolved(connection: Connection) -> int:
+    return (
+        connection.scalar(
+            text("""
+                SELECT count(DISTINCT batch_id) FROM engine.observation
+                WHERE source = 'inquiry' AND state_before = 'unknown' AND state_after <> 'unknown'""")
+        )
+        or 0
+    )

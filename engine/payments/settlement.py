@@ -1,0 +1,125 @@
+"""Hoàn tất và hoàn trả: what an accepted statement does to payments. Nothing else settles one.
+
+A statement is read, checked, matched and applied in one transaction: either all of it stands, or nothing does. The same
+file again changes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from reconciliation.intake import Intake
+from sqlalchemy import Connection, text
+
+from engine import audit, outbox
+from engine.payments import observation
+from engine.payments.batch import INQUIRE_BATCH
+from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
+from engine.vault import Vault
+from reconciliation import intake, matching
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedStatement:
+    """What a statement file did: nothing at all if it had been read before."""
+
+    intake: Intake
+    settled: int
+    returned: int
+
+
+def import_statement(connection: Connection, vault: Vault, path: Path, at: datetime) -> ImportedStatement:
+    """Nhận sao kê: loads one statement file and applies what it proves. Refused files raise and change nothing."""
+    loaded = intake.load_statement(
+        connection,
+        path,
+        fingerprint=lambda account: vault.fingerprint("account", account),
+        protect=lambda memo: vault.encrypt("statement_text", memo.encode()),
+        recorded_at=at,
+    )
+    if loaded.already:
+        return ImportedStatement(loaded, 0, 0)
+    matching.match_file(connection, loaded.file_id, at)
+    _stage_matches(connection, loaded.file_id)
+    settled = _move_matched(connection, SETTLE, returned=False, at=at)
+    returned = _move_matched(connection, RETURN, returned=True, at=at)
+    _mark_attempts(connection, at)
+    _inquire_unknown(connection)
+    audit.record(connection, "statement_imported", path.name, at, settled=settled, returned=returned)
+    return ImportedStatement(loaded, settled, returned)
+
+
+def _stage_matches(connection: Connection, file_id: int) -> None:
+    """The matches that concern payments, one row per payment and direction."""
+    connection.execute(
+        text("""
+            CREATE TEMPORARY TABLE IF NOT EXISTS proven (reference text, returned boolean, document text,
+                booked_on date, reason text, PRIMARY KEY (reference, returned)) ON COMMIT DELETE ROWS""")
+    )
+    connection.execute(text("TRUNCATE proven"))
+    connection.execute(
+        text(f"""
+            INSERT INTO proven SELECT reference, returned, document, booked_on, return_reason
+            FROM ({matching.MATCHED_ITEMS}) m WHERE kind = 'payment'"""),
+        {"file_id": file_id},
+    )
+
+
+def _move_matched(connection: Connection, transition: Transition, *, returned: bool, at: datetime) -> int:
+    """One journal entry for each statement and booking date, one line for each payment."""
+    groups = connection.execute(
+        text("""
+            SELECT document, booked_on, count(*) AS payments FROM proven WHERE returned = :returned
+            GROUP BY document, booked_on ORDER BY document, booked_on"""),
+        {"returned": returned},
+    ).all()
+    for document, booked_on, payments in groups:
+        move(
+            connection,
+            transition,
+            Voucher(f"statement:{document}:{booked_on}:{transition.name}", document, booked_on, at),
+            chosen="""
+                SELECT p.payment_id, m.reason FROM proven m JOIN engine.payment p USING (reference)
+                WHERE m.returned = :returned AND m.document = :document AND m.booked_on = :booked_on""",
+            expected=payments,
+            returned=returned,
+            document=document,
+            booked_on=booked_on,
+        )
+    return sum(group.payments for group in groups)
+
+
+def _mark_attempts(connection: Connection, at: datetime) -> None:
+    """The statement has the last word on attempts: what it debits went out, what it returns came back."""
+    connection.execute(
+        text("""
+            UPDATE engine.attempt t SET rank = :rank, code = coalesce(m.reason, t.code),
+                state = CASE WHEN m.returned THEN 'returned' ELSE 'success' END
+            FROM (SELECT DISTINCT ON (reference) * FROM proven ORDER BY reference, returned DESC) m
+            JOIN engine.payment p USING (reference)
+            WHERE t.payment_id = p.payment_id AND t.state <> 'failed'"""),
+        {"rank": observation.Source.STATEMENT},
+    )
+    closed = connection.execute(
+        text("""
+            SELECT b.batch_id FROM engine.batch b
+            WHERE b.state IN ('accepted', 'unknown') AND NOT EXISTS (
+                SELECT FROM engine.attempt t WHERE t.batch_id = b.batch_id
+                    AND t.state IN ('ready', 'sending', 'pending', 'unknown'))""")
+    ).all()
+    for row in closed:
+        observation.answered_by_statement(connection, row.batch_id, at)
+
+
+def _inquire_unknown(connection: Connection) -> None:
+    """A new statement may decide what inquiries alone could not: ask about every unknown batch once more."""
+    rows = connection.execute(
+        text("""
+            UPDATE engine.batch b SET inquiries = 0 WHERE b.state = 'unknown' AND NOT EXISTS (
+                SELECT FROM engine.outbox o
+                WHERE o.actor = :actor AND o.subject = b.batch_id::text AND o.done_at IS NULL)
+            RETURNING b.batch_id"""),
+        {"actor": INQUIRE_BATCH},
+    ).all()
+    for row in rows:
+        outbox.put(connection, INQUIRE_BATCH, str(row.batch_id))

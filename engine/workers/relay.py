@@ -1,0 +1,74 @@
+"""The relay offers outbox messages to the actors; `run` is relay and actors in one process."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import dramatiq
+import structlog
+
+from engine import outbox
+from engine.database import Database
+from engine.installation import Installation
+from engine.workers.actors import Actors, declare_actors
+from engine.workers.broker import open_broker
+
+_PAUSE_SECONDS = 0.05
+_WORKER_THREADS = 4
+_AT_ONCE = 100
+
+log = structlog.get_logger()
+
+
+def relay(
+    database: Database,
+    actors: Actors,
+    stop: threading.Event,
+    *,
+    until_idle: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Offers messages until told to stop, or, with `until_idle`, until every message is done.
+
+    `progress` is told how many messages are still open.
+    """
+    while not stop.is_set():
+        with database.transaction() as connection:
+            offers = outbox.offer(connection, _AT_ONCE)
+            still_open = outbox.open_messages(connection)
+        for offer in offers:
+            actors[offer.actor](offer.message_id)
+        if progress is not None:
+            progress(still_open)
+        if until_idle and not still_open:
+            return
+        if not offers:
+            time.sleep(_PAUSE_SECONDS)
+
+
+def work(
+    installation: Installation,
+    stop: threading.Event,
+    *,
+    until_idle: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Relay and actors in one process. With Redis, other processes may take their share of the messages."""
+    broker = open_broker(installation.settings)
+    actors = declare_actors(installation, broker)
+    worker = dramatiq.Worker(broker, worker_threads=_WORKER_THREADS, worker_timeout=100)
+    worker.start()
+    try:
+        relay(installation.database, actors, stop, until_idle=until_idle, progress=progress)
+    finally:
+        worker.stop()
+        broker.close()
+
+
+def relay_only(installation: Installation, stop: threading.Event) -> None:
+    """Offers messages and leaves the work to `thuchi worker` processes that share the Redis."""
+    broker = open_broker(installation.settings)
+    try:
+        relay(installation.database, declare_actors(installation, broker), stop)
+    finally:
+        broker.close()
