@@ -1,0 +1,68 @@
+"""Walking camt elements by local name, so that one reader serves every version and namespace."""
+
+from typing import Final
+
+from lxml import etree
+
+
+class _LocalNames(dict[str, str]):
+    """Tag to name without namespace, remembered: the tags of a schema are few and each is met a million times."""
+
+    def __missing__(self, tag: str) -> str:
+        name = tag.rpartition("}")[2]
+        if len(self) < 10_000:
+            self[tag] = name
+        return name
+
+
+LOCAL_NAMES: Final = _LocalNames()
+
+
+def local_name(element: etree._Element) -> str:
+    """The element's name without its namespace."""
+    return LOCAL_NAMES[element.tag]
+
+
+def text_of(element: etree._Element | None) -> str | None:
+    """The element's text without surrounding blanks; none if there is nothing."""
+    text = None if element is None else element.text
+    return None if text is None else text.strip() or None
+
+
+def children(element: etree._Element | None) -> dict[str, etree._Element]:
+    """The first child of each name."""
+    if element is None:
+        return {}
+    return {LOCAL_NAMES[candidate.tag]: candidate for candidate in element.iterchildren(reversed=True)}
+
+
+def child(element: etree._Element | None, *names: str) -> etree._Element | None:
+    """The first child of this name, and its first child of the next name, and so on."""
+    for name in names:
+        if element is None:
+            return None
+        for candidate in element:
+            if LOCAL_NAMES[candidate.tag] == name:
+                element = candidate
+                break
+        else:
+            return None
+    return element
+
+
+def text_at(element: etree._Element | None, *names: str) -> str | None:
+    """The text at a path of children."""
+    return text_of(child(element, *names))
+
+
+def account_number(account: etree._Element | None) -> str | None:
+    """The number of an account, whatever it is called: IBAN, other, BBAN, or proprietary in version 01."""
+    if account is None:
+        return None
+    kinds = children(child(account, "Id"))
+    return (
+        text_of(kinds.get("IBAN"))
+        or text_at(kinds.get("Othr"), "Id")
+        or text_of(kinds.get("BBAN"))
+        or text_at(kinds.get("PrtryAcct"), "Id")
+    )
