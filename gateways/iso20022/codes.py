@@ -1,0 +1,53 @@
+"""Status and reason codes to outcome words, by the table in `codes.yaml`. What the table does not list is unknown."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateways.contract import Outcome
+
+TRANSACTION_STATUS = "TxSts"
+GROUP_STATUS = "GrpSts/PmtInfSts"
+REASON = "StsRsnInf/Rsn/Cd"
+
+
+class NameCheck(StrEnum):
+    """What the beneficiary's bank says of an account and a name (acmt.024)."""
+
+    MATCH = "match"
+    CLOSE_MATCH = "close_match"
+    NO_MATCH = "no_match"
+    INVALID_ACCOUNT = "invalid_account"
+    UNABLE = "unable"
+    NOT_ALLOWED = "not_allowed"
+
+
+def payment_outcome(field: str, code: str) -> Outcome:
+    """The outcome of a pain.002 code in one of the three fields.
+
+    >>> payment_outcome(TRANSACTION_STATUS, "ACSC"), payment_outcome(REASON, "AM05")
+    (<Outcome.SUCCESS: 'success'>, <Outcome.UNKNOWN: 'unknown'>)
+    """
+    row = _table()["pain.002"].get(field, {}).get(code)
+    return Outcome.UNKNOWN if row is None else Outcome(row["outcome"])
+
+
+def says_something(group_status: str) -> bool:
+    """Whether a group or payment-information status speaks of payments that are not listed: PART does not."""
+    return group_status != "PART" and group_status in _table()["pain.002"][GROUP_STATUS]
+
+
+def name_check(code: str) -> NameCheck:
+    """What a reason of acmt.024 says; a code that is not listed proves nothing about the account."""
+    row = _table()["acmt.024"]["Rsn/Cd"].get(code)
+    return NameCheck.UNABLE if row is None else NameCheck(row["outcome"])
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    table: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / "codes.yaml").read_text("utf-8"))
+    return table
