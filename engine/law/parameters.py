@@ -1,0 +1,276 @@
+"""The numbers that law fixes, by date, each with the article that fixes it.
+
+A parameter is a YAML file under `parameters/<area>/`. Its values follow each other without gap or overlap, and
+each cites its document and says how sure we are of it. Money is whole đồng; anything with a fraction is quoted
+text and becomes a Decimal. A floating-point number anywhere is refused.
+"""
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+import yaml
+
+from engine.law.documents import DOCUMENTS_FILE, HOME, Citation, Document, documents
+from engine.law.errors import NoSuchParameter, NoValueOnDate, ParametersUnreadable
+
+PARAMETERS_DIRECTORY = HOME / "parameters"
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_FILE_KEYS = {"description", "label", "unit", "values"}
+_VALUE_KEYS = {
+    "from",
+    "to",
+    "value",
+    "document",
+    "article",
+    "clause",
+    "point",
+    "confidence",
+    "doubtful",
+    "issued_on",
+}
+_REQUIRED_KEYS = {"from", "value", "document", "article", "confidence"}
+_DAY = timedelta(days=1)
+
+
+class Confidence(StrEnum):
+    """How a value came to us: read in the text, told by others, or remembered and reconstructed."""
+
+    OFFICIAL = "official"
+    SECONDARY = "secondary"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class DatedValue:
+    """One value of a parameter, the days it holds (ends_on None: still), and its ground."""
+
+    name: str
+    value: Any
+    starts_on: date
+    ends_on: date | None
+    citation: Citation
+    confidence: Confidence
+    issued_on: date
+    doubtful: Mapping[Any, Confidence]
+
+    def of(self, *keys: Any) -> Confidence:
+        """The confidence of the entries of a table that a rule read."""
+        return max((self.doubtful.get(key, self.confidence) for key in keys), key=_RANK.__getitem__)
+
+    def narrowed(self, *keys: Any) -> "DatedValue":
+        """The same value, as sure as the entries that were read."""
+        confidence = self.of(*keys) if self.doubtful and keys else self.confidence
+        return self if confidence is self.confidence else replace(self, confidence=confidence)
+
+
+_RANK = {Confidence.OFFICIAL: 0, Confidence.SECONDARY: 1, Confidence.UNCONFIRMED: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named parameter with all its values in order of time."""
+
+    name: str
+    area: str
+    description: str
+    label: str
+    unit: str
+    values: tuple[DatedValue, ...]
+
+
+class Parameters:
+    """All parameters, as known to us on a day or (by default) as known now."""
+
+    __slots__ = ("_by_name", "_known_on", "_starts")
+
+    def __init__(self, parameters: Iterable[Parameter], known_on: date | None = None) -> None:
+        self._by_name = {parameter.name: parameter for parameter in parameters}
+        self._known_on = known_on
+        self._starts = {name: [value.starts_on for value in p.values] for name, p in self._by_name.items()}
+
+    @classmethod
+    def load(cls) -> "Parameters":
+        """The parameters of this installation, read once."""
+        return _installed()
+
+    def known_on(self, day: date) -> Self:
+        """What someone could know on that day: documents issued later do not exist for them.
+
+        A value that a later document ended runs on, because nobody knew of its end.
+        """
+        return type(self)((_as_known(parameter, day) for parameter in self._by_name.values()), day)
+
+    def names(self) -> Sequence[str]:
+        return sorted(self._by_name)
+
+    def parameter(self, name: str) -> Parameter:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise NoSuchParameter(f"there is no parameter {name!r}") from None
+
+    def at(self, name: str, on: date) -> DatedValue:
+        """The value that holds on a day, with its ground."""
+        starts = self._starts.get(name)
+        if starts is None:
+            raise NoSuchParameter(f"there is no parameter {name!r}")
+        place = bisect_right(starts, on) - 1
+        if place >= 0:
+            found = self._by_name[name].values[place]
+            if found.ends_on is None or on <= found.ends_on:
+                return found
+        raise NoValueOnDate(f"{name} has no value on {on}; {self._dates_of(name)}")
+
+    def value(self, name: str, on: date, known_on: date | None = None) -> Any:
+        """The bare value on a day, optionally as it was known on another."""
+        law = self if known_on is None else self.known_on(known_on)
+        return law.at(name, on).value
+
+    def _dates_of(self, name: str) -> str:
+        values = self._by_name[name].values
+        if not values:
+            return f"no document that gives one had been issued by {self._known_on}"
+        end = values[-1].ends_on
+        return f"values exist from {values[0].starts_on} {'on' if end is None else f'to {end}'}"
+
+
+def law_version() -> str:
+    """A name for the law as written here: it changes with any byte of any document or parameter."""
+    return _version(DOCUMENTS_FILE, PARAMETERS_DIRECTORY)
+
+
+def read_parameters(directory: Path, known: Mapping[str, Document]) -> Parameters:
+    """Reads every file under a directory and refuses them all together if one is wrong."""
+    problems: list[str] = []
+    parameters: dict[str, Parameter] = {}
+    for path in sorted(directory.glob("*/*.yaml")):
+        place = f"{path.parent.name}/{path.name}"
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = [f"{place}: {problem}" for problem in _problems(raw, known)]
+        if path.stem in parameters:
+            found.append(f"{place}: a parameter of this name stands in {parameters[path.stem].area}")
+        problems += found
+        if not found:
+            parameters[path.stem] = _parameter(path, raw, known)
+    if problems:
+        raise ParametersUnreadable(problems)
+    return Parameters(parameters.values())
+
+
+@cache
+def _installed() -> Parameters:
+    return read_parameters(PARAMETERS_DIRECTORY, documents())
+
+
+@cache
+def _version(documents_file: Path, directory: Path) -> str:
+    digest = hashlib.sha256()
+    for path in (documents_file, *sorted(directory.glob("*/*.yaml"))):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{path.parent.name}/{path.name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _problems(raw: Any, known: Mapping[str, Document]) -> list[str]:
+    if not isinstance(raw, dict) or set(raw) != _FILE_KEYS:
+        return [f"must have exactly the keys {', '.join(sorted(_FILE_KEYS))}"]
+    if not raw["values"]:
+        return ["has no values"]
+    problems: list[str] = []
+    previous: Any = None
+    for entry in raw["values"]:
+        when = entry.get("from")
+        problems += [f"{when}: {problem}" for problem in _entry_problems(entry, known)]
+        if previous is not None and isinstance(when, date):
+            problems += _seam_problems(previous, when)
+        previous = entry
+    return problems
+
+
+def _entry_problems(entry: Mapping[str, Any], known: Mapping[str, Document]) -> list[str]:
+    problems = [f"unknown key {key!r}" for key in sorted(set(entry) - _VALUE_KEYS)]
+    problems += [f"{key} is missing" for key in sorted(_REQUIRED_KEYS - set(entry))]
+    problems += [
+        f"{key} must be a date" for key in ("from", "to", "issued_on") if key in entry and type(entry[key]) is not date
+    ]
+    if "document" in entry and entry["document"] not in known:
+        problems.append(f"document {entry['document']!r} is not in documents.yaml")
+    if "confidence" in entry and entry["confidence"] not in set(Confidence):
+        problems.append(f"confidence {entry['confidence']!r} is none of {', '.join(Confidence)}")
+    if _holds_float(entry.get("value")):
+        problems.append("holds a floating-point number; write whole đồng, or the fraction as quoted text")
+    return problems
+
+
+def _seam_problems(previous: Mapping[str, Any], starts_on: date) -> list[str]:
+    ends_on = previous.get("to")
+    if not isinstance(ends_on, date):
+        return [f"{starts_on}: the value before it has no end, so they overlap"]
+    if ends_on + _DAY < starts_on:
+        return [f"{starts_on}: no value between {ends_on} and it"]
+    if ends_on + _DAY > starts_on:
+        return [f"{starts_on}: overlaps the value before it, which ends on {ends_on}"]
+    return []
+
+
+def _holds_float(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_float(entry) for entry in value.values())
+    if isinstance(value, list):
+        return any(_holds_float(entry) for entry in value)
+    return isinstance(value, float)
+
+
+def _parameter(path: Path, raw: Mapping[str, Any], known: Mapping[str, Document]) -> Parameter:
+    values = tuple(_dated(path.stem, entry, known) for entry in raw["values"])
+    return Parameter(path.stem, path.parent.name, raw["description"], raw["label"], raw["unit"], values)
+
+
+def _dated(name: str, entry: Mapping[str, Any], known: Mapping[str, Document]) -> DatedValue:
+    document = known[entry["document"]]
+    text = {key: str(entry[key]) if key in entry else None for key in ("clause", "point")}
+    return DatedValue(
+        name=name,
+        value=_exact(entry["value"]),
+        starts_on=entry["from"],
+        ends_on=entry.get("to"),
+        citation=Citation(document, str(entry["article"]), text["clause"], text["point"]),
+        confidence=Confidence(entry["confidence"]),
+        issued_on=entry.get("issued_on") or document.issued_on or entry["from"],
+        doubtful=MappingProxyType({key: Confidence(word) for key, word in entry.get("doubtful", {}).items()}),
+    )
+
+
+def _exact(value: Any) -> Any:
+    """Quoted numbers become Decimal, tables and lists cannot be changed afterwards."""
+    match value:
+        case dict():
+            return MappingProxyType({key: _exact(entry) for key, entry in value.items()})
+        case list():
+            return tuple(_exact(entry) for entry in value)
+        case str() if _NUMBER.fullmatch(value):
+            return Decimal(value)
+        case _:
+            return value
+
+
+def _as_known(parameter: Parameter, day: date) -> Parameter:
+    values = [value for value in parameter.values if value.issued_on <= day]
+    for place, value in enumerate(values):
+        follows = values[place + 1].starts_on - _DAY if place + 1 < len(values) else None
+        last_of_all = value is parameter.values[-1]
+        if value.ends_on != follows and not last_of_all:
+            values[place] = replace(value, ends_on=follows)
+    return replace(parameter, values=tuple(values))
