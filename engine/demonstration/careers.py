@@ -6,12 +6,20 @@ coefficients of the official scale that grow by a step every three years.
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 from engine.awards.claim import Stretch
 
 # Average wage subject to contributions, by the year it begins to hold; between two years it grows evenly.
-_WAGE_PATH = ((1995, 450_000), (2002, 900_000), (2008, 1_900_000), (2014, 3_900_000), (2020, 5_900_000), (2026, 7_900_000))
+_WAGE_PATH = (
+    (1995, 450_000),
+    (2002, 900_000),
+    (2008, 1_900_000),
+    (2014, 3_900_000),
+    (2020, 5_900_000),
+    (2026, 7_900_000),
+)
 _STATE_SCALES = (("1.86", "0.20"), ("2.10", "0.31"), ("2.34", "0.33"))
 """First coefficient and step of three common scales: intermediate, college and university degrees."""
 _SENIORITY_FROM_YEARS = 5
@@ -60,7 +68,7 @@ def _private(random: Random, first_month: date, last_month: date) -> tuple[Stret
 
 
 def _state(random: Random, first_month: date, months: int) -> tuple[Stretch, ...]:
-    """A step of the scale every three years; in one career of three a seniority allowance of 1% a year from the fifth."""
+    """A step of the scale every three years; a third also has a seniority allowance, 1% a year from the fifth."""
     first_coefficient, step = (Decimal(text) for text in random.choice(_STATE_SCALES))
     with_seniority = random.random() < 1 / 3
     stretches = []
@@ -74,7 +82,7 @@ def _state(random: Random, first_month: date, months: int) -> tuple[Stretch, ...
 
 
 def _average_wage(year: int) -> int:
-    for (begin, wage), (end, next_wage) in zip(_WAGE_PATH, _WAGE_PATH[1:], strict=False):
+    for (begin, wage), (end, next_wage) in pairwise(_WAGE_PATH):
         if year <= end:
             return wage + (next_wage - wage) * max(year - begin, 0) // (end - begin)
     return _WAGE_PATH[-1][1]
