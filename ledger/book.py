@@ -9,6 +9,7 @@ the database resolves by failing one of them, and that one can simply be run aga
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain, islice
 from typing import cast
 
 import psycopg
@@ -20,7 +21,18 @@ from ledger.errors import raise_refusal, refusals
 STAGING = "pg_temp.staged_line"
 """The staging table of the session, made by `open_staging`."""
 
-_COPY = f"COPY {STAGING} (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference) FROM STDIN"
+_COLUMNS = ("debit", "credit", "amount_vnd", "fund", "run", "debit_reference", "credit_reference")
+_COPY = f"COPY {STAGING} ({', '.join(_COLUMNS)}) FROM STDIN"
+
+_FEW = 100
+"""Up to this many lines travel with the call that posts them; more are streamed."""
+
+_POST_FEW = text(
+    "SELECT entry_id, replayed FROM ledger.post_lines("
+    ":key, :event, :document, :business_on, :description, :recorded_at, "
+    "CAST(:debit AS text[]), CAST(:credit AS text[]), CAST(:amount_vnd AS bigint[]), CAST(:fund AS text[]), "
+    "CAST(:run AS text[]), CAST(:debit_reference AS text[]), CAST(:credit_reference AS text[]))"
+)
 
 _POST = text(
     "SELECT entry_id, replayed FROM ledger.post_staged("
@@ -43,24 +55,12 @@ class Posted:
 
 def post(connection: Connection, header: EntryHeader, lines: Iterable[Line], recorded_at: datetime) -> Posted:
     """Posts one entry. The same key with the same content returns the first entry, with other content is refused."""
+    remaining = iter(lines)
+    first = list(islice(remaining, _FEW + 1))
+    if len(first) <= _FEW:
+        return _post_few(connection, header, first, recorded_at)
     open_staging(connection)
-    driver = cast("psycopg.Connection[tuple[object, ...]]", connection.connection.driver_connection)
-    try:
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for line in lines:
-                copy.write_row(
-                    (
-                        line.debit,
-                        line.credit,
-                        line.amount.vnd,
-                        line.fund,
-                        line.run,
-                        line.debit_reference,
-                        line.credit_reference,
-                    )
-                )
-    except psycopg.Error as error:
-        raise_refusal(error, error)
+    _copy(connection, chain(first, remaining))
     return post_staged(connection, header, recorded_at)
 
 
@@ -97,6 +97,36 @@ def reverse(
     with refusals():
         row = connection.execute(_REVERSE, {"original": entry_id, **_arguments(header, recorded_at)}).one()
     return Posted(row.entry_id, row.replayed)
+
+
+def _post_few(connection: Connection, header: EntryHeader, lines: list[Line], recorded_at: datetime) -> Posted:
+    columns = zip(*map(_fields, lines), strict=True) if lines else [()] * len(_COLUMNS)
+    arguments = {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)}
+    with refusals():
+        row = connection.execute(_POST_FEW, _arguments(header, recorded_at) | arguments).one()
+    return Posted(row.entry_id, row.replayed)
+
+
+def _copy(connection: Connection, lines: Iterable[Line]) -> None:
+    driver = cast("psycopg.Connection[tuple[object, ...]]", connection.connection.driver_connection)
+    try:
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for line in lines:
+                copy.write_row(_fields(line))
+    except psycopg.Error as error:
+        raise_refusal(error, error)
+
+
+def _fields(line: Line) -> tuple[object, ...]:
+    return (
+        line.debit,
+        line.credit,
+        line.amount.vnd,
+        line.fund,
+        line.run,
+        line.debit_reference,
+        line.credit_reference,
+    )
 
 
 def _arguments(header: EntryHeader, recorded_at: datetime) -> dict[str, object]:

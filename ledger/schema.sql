@@ -5,8 +5,9 @@
 
 -- Whether a text is nothing but a long number (9 digits or more), as account, personal, tax and telephone numbers
 -- are. Such texts are kept out of the ledger, because its rows can never be erased.
+-- The first character decides nearly always, and cheaply: letters come after digits and these signs.
 CREATE FUNCTION ledger.is_bare_number(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN length(value) >= 9 AND translate(value, '0123456789 .+', '') = '';
+    RETURN ascii(value) <= 57 AND length(value) >= 9 AND translate(value, '0123456789 .+', '') = '';
 
 CREATE FUNCTION ledger.person() RETURNS text LANGUAGE sql STABLE
     RETURN nullif(current_setting('thuchi.person', true), '');
@@ -178,7 +179,18 @@ BEGIN
         GRANT SELECT, INSERT ON pg_temp.staged_line TO thuchi_application;
     ELSE
         PERFORM ledger.require_own_staging();
+        PERFORM ledger.clear_staging();
+    END IF;
+END $$;
+
+-- Truncating makes PostgreSQL plan all queries on the table anew, which costs more than posting a few lines.
+CREATE FUNCTION ledger.clear_staging() RETURNS void LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_relation_size('pg_temp.staged_line') > 65536 THEN
         TRUNCATE pg_temp.staged_line;
+    ELSE
+        DELETE FROM pg_temp.staged_line;
     END IF;
 END $$;
 
@@ -191,18 +203,23 @@ BEGIN
     END IF;
 END $$;
 
+-- An account code as an error may show it: what looks like somebody's number stays out of errors and logs.
+CREATE FUNCTION ledger.shown(code text) RETURNS text LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN code IS NULL THEN '(none)' WHEN code ~ '[0-9]{9}' THEN '(a number)' ELSE code END;
+
 -- Lists the first problems of the staged lines, by line and in words, never with the value of a reference.
 CREATE FUNCTION ledger.staged_problems() RETURNS text LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT string_agg(problem, E'\n') FROM (
-        SELECT 'line ' || row_number() OVER (ORDER BY s.line_no) || ': ' || found.problem AS problem
+    RETURN (SELECT string_agg('line ' || (SELECT count(*) FROM pg_temp.staged_line b WHERE b.line_no <= w.line_no)
+            || ': ' || w.problem, E'\n' ORDER BY w.line_no) FROM (
+        SELECT s.line_no, found.problem
         FROM pg_temp.staged_line s
         LEFT JOIN ledger.account d ON d.code = s.debit
         LEFT JOIN ledger.account c ON c.code = s.credit
         CROSS JOIN LATERAL (SELECT CASE
-            WHEN d.account_id IS NULL THEN 'no account ' || coalesce(s.debit, '(none)')
-            WHEN c.account_id IS NULL THEN 'no account ' || coalesce(s.credit, '(none)')
+            WHEN d.account_id IS NULL THEN 'no account ' || ledger.shown(s.debit)
+            WHEN c.account_id IS NULL THEN 'no account ' || ledger.shown(s.credit)
             WHEN s.debit = s.credit THEN 'debit and credit are the same account'
             WHEN s.amount_vnd IS NULL OR s.amount_vnd <= 0 THEN 'the amount must be positive'
             WHEN s.fund IS NULL OR s.fund !~ '^[a-z][a-z0-9_]*$' THEN 'the fund is missing or no code'
@@ -213,7 +230,7 @@ BEGIN
                 THEN 'a reference is empty or holds control characters'
             END AS problem) found
         WHERE found.problem IS NOT NULL
-        ORDER BY s.line_no LIMIT 20) listed);
+        ORDER BY s.line_no LIMIT 20) w);
 END $$;
 
 -- Writes one entry with the staged lines, or finds the entry that the same key wrote before.
@@ -232,6 +249,10 @@ DECLARE
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'posting needs the isolation level read committed' USING ERRCODE = 'LG001';
+    END IF;
+    -- The tables refuse these as well, but would put the number into the server's log.
+    IF ledger.is_bare_number(key) OR ledger.is_bare_number(document) THEN
+        RAISE EXCEPTION 'neither key nor document may be a bare number' USING ERRCODE = 'LG001';
     END IF;
     SELECT ledger.staged_problems() INTO problems;
     IF problems IS NOT NULL THEN
@@ -259,7 +280,7 @@ BEGIN
                 USING ERRCODE = 'LG003';
         END IF;
         entry_id := known.entry_id;
-        TRUNCATE pg_temp.staged_line;
+        PERFORM ledger.clear_staging();
         RETURN;
     END IF;
 
@@ -284,7 +305,7 @@ BEGIN
     JOIN ledger.account c ON c.code = s.credit
     ORDER BY s.line_no;
     PERFORM ledger.move_balances();
-    TRUNCATE pg_temp.staged_line;
+    PERFORM ledger.clear_staging();
 END $$;
 
 -- Adds the staged lines to the balances, once for each account, with limited accounts locked in the order of their id.
@@ -355,6 +376,20 @@ BEGIN
     FROM ledger.write_entry(key, event, document, business_on, description, recorded_at, NULL) w;
 END $$;
 
+-- The same for a few lines that come with the call: one journey to the database instead of five.
+CREATE FUNCTION ledger.post_lines(key text, event text, document text, business_on date, description text,
+        recorded_at timestamptz, debits text[], credits text[], amounts_vnd bigint[], funds text[], runs text[],
+        debit_references text[], credit_references text[], OUT entry_id bigint, OUT replayed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM ledger.open_staging();
+    INSERT INTO pg_temp.staged_line (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference)
+    SELECT * FROM unnest(debits, credits, amounts_vnd, funds, runs, debit_references, credit_references);
+    SELECT w.* INTO entry_id, replayed
+    FROM ledger.write_entry(key, event, document, business_on, description, recorded_at, NULL) w;
+END $$;
+
 CREATE FUNCTION ledger.reverse_entry(original bigint, key text, event text, document text, business_on date,
         description text, recorded_at timestamptz, OUT entry_id bigint, OUT replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -390,6 +425,9 @@ CREATE FUNCTION ledger.open_accounts(chart_codes text[], qualifiers text[], name
 DECLARE
     differing text;
 BEGIN
+    IF EXISTS (SELECT FROM unnest(qualifiers) q WHERE q ~ '(^|\.)[0-9]{9,}($|\.)') THEN
+        RAISE EXCEPTION 'no part of a qualifier may be a bare number' USING ERRCODE = 'LG001';
+    END IF;
     WITH wanted AS (
         SELECT DISTINCT ON (code) w.*, w.chart_code || coalesce('.' || w.qualifier, '') AS code
         FROM unnest(chart_codes, qualifiers, names, names_en, normal_sides, balance_limits)
@@ -428,6 +466,6 @@ END $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO thuchi_application;
-GRANT EXECUTE ON FUNCTION ledger.open_staging, ledger.post_staged, ledger.reverse_entry, ledger.open_accounts,
-    ledger.close_period, ledger.line_hash, ledger.request_hash, ledger.content_hash, ledger.is_bare_number,
-    ledger.person TO thuchi_application;
+GRANT EXECUTE ON FUNCTION ledger.open_accounts, ledger.open_staging, ledger.post_staged, ledger.post_lines,
+    ledger.reverse_entry, ledger.close_period, ledger.line_hash, ledger.request_hash, ledger.content_hash
+    TO thuchi_application;
