@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from lxml import etree
 
-from reconciliation.errors import Problem, ProblemCode, StatementRefused
+from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
 from reconciliation.formats.amounts import Unreadable
 from reconciliation.formats.camt_elements import LOCAL_NAMES, local_name
 from reconciliation.formats.camt_entry import RawDetail, read_detail, read_entry
@@ -39,7 +39,9 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
         problem = Problem(ProblemCode.NOT_READABLE, f"line {line}", error.msg or "not well-formed")
         raise StatementRefused([*reading.problems, problem]) from error
     if reading.statements == 0 and not reading.problems:
-        reading.refuse(ProblemCode.UNKNOWN_FORMAT, "line 1", "no statement, report or notification of an account")
+        raise UnknownFormat(
+            [Problem(ProblemCode.UNKNOWN_FORMAT, "line 1", "no statement, report or notification of an account")]
+        )
     if reading.problems:
         raise StatementRefused(reading.problems)
 
