@@ -47,6 +47,10 @@ class Installation:
     def simulator_home(self) -> Path:
         return self.settings.home / "simulator"
 
+    def signing_key(self, gateway: str) -> Path:
+        """The file of our private key towards a gateway."""
+        return self.settings.home / "keys" / f"{gateway}.pem"
+
     def clock(self) -> Clock:
         """The computer's clock; in a demonstration database the instant that its month stands at."""
         with self.database.engine.connect() as connection:
@@ -68,7 +72,7 @@ class Installation:
                 adapter=row.adapter,
                 base_url=simulator.ensure_running(self.simulator_home) if simulated else row.base_url,
                 client_id=row.client_id,
-                signing_key_path=self.settings.home / "keys" / f"{name}.pem",
+                signing_key_path=self.signing_key(name),
             ),
         )
 

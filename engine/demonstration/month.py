@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 from gateways.simulator.client import SimulatorControl
+from gateways.simulator.faults import Fault
 from sqlalchemy import text
 
 from engine.awards.files import import_awards, import_payout_accounts
@@ -32,10 +33,12 @@ from engine.payments.proof import Proof, prove
 from engine.payments.settlement import ImportedStatement, import_statement
 from engine.settings import Settings
 from engine.workers.relay import work
+from gateways.signing import ensure_key
 from gateways.simulator import process as simulator
 from ledger.balances import TrialBalanceRow, trial_balance
 
 GATEWAY = "simbank"
+CLIENT_ID = "thuchi"
 PERIOD = date(2026, 11, 1)
 PAY_ON = date(2026, 11, 2)
 """The first working day of November 2026."""
@@ -151,9 +154,9 @@ def plan_faults(installation: Installation) -> None:
     with SimulatorControl(installation.simulator_home) as control:
         for place, message_id in enumerate(message_ids):
             if place % 5 == 1:
-                control.plan_fault(message_id, "drop_after")
+                control.plan_fault(Fault.DROP_AFTER, message_id=message_id)
             elif place % 5 == 2:
-                control.plan_fault(message_id, "drop_before")
+                control.plan_fault(Fault.DROP_BEFORE, message_id=message_id)
 
 
 def follow_up(installation: Installation, unconfirmed: tuple[str, ...], report: Reporter) -> Month:
@@ -232,27 +235,33 @@ def _addresses(settings: Settings) -> Addresses:
 
 
 def _onboard_bank(installation: Installation, at: datetime) -> None:
+    simulator.ensure_running(installation.simulator_home)
+    public_key = ensure_key(installation.signing_key(GATEWAY))
     with SimulatorControl(installation.simulator_home) as control:
         control.set_clock(at)
-        control.register_client(GATEWAY, gateways.make_signing_key(installation.settings.home / "keys", GATEWAY))
+        control.register_client(CLIENT_ID, public_key)
         for fund, account in FUNDS.items():
-            control.open_account(account, _OPENING_VND[fund])
+            control.open_account(account, _holder_name(fund), _OPENING_VND[fund])
     with installation.database.transaction() as connection:
         for person, name, role in STAFF:
             connection.execute(
                 text("INSERT INTO engine.staff (person, name, role) VALUES (:person, :name, :role)"),
                 {"person": person, "name": name, "role": role},
             )
-        gateways.onboard(connection, GATEWAY, "iso20022_host_to_host", SIMULATOR_ADDRESS, "thuchi")
+        gateways.onboard(connection, GATEWAY, "simbank", SIMULATOR_ADDRESS, CLIENT_ID)
         for fund, account in FUNDS.items():
             gateways.open_paying_account(
                 connection,
                 installation.vault,
-                gateways.PayingAccount(GATEWAY, fund, f"BHXH VIET NAM - {fund.upper()}", account),
+                gateways.PayingAccount(GATEWAY, fund, _holder_name(fund), account),
                 opening_vnd=_OPENING_VND[fund],
                 on=PAY_ON,
                 at=at,
             )
+
+
+def _holder_name(fund: str) -> str:
+    return f"BHXH VIET NAM - {fund.upper()}"
 
 
 def _unconfirmed_of_awards(connection: Any) -> list[str]:

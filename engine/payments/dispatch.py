@@ -13,7 +13,7 @@ time and after an accepted statement that covers the day shows no movement; then
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -166,7 +166,7 @@ def _write_file(sender: Sender, connection: Connection, batch: Row[Any]) -> byte
         count=len(rows),
         total_vnd=sum(row.amount_vnd for row in rows),
     )
-    path = sender.outgoing / batch.file_name
+    path: Path = sender.outgoing / batch.file_name
     draft = path.with_suffix(".draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -177,7 +177,7 @@ def _write_file(sender: Sender, connection: Connection, batch: Row[Any]) -> byte
     return path.read_bytes()
 
 
-def _instructions(vault: Vault, rows: list[Row[Any]]) -> Iterator[Instruction]:
+def _instructions(vault: Vault, rows: Sequence[Row[Any]]) -> Iterator[Instruction]:
     for row in rows:
         yield Instruction(
             reference=row.reference,

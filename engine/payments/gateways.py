@@ -1,18 +1,8 @@
-"""Onboarding a gateway: its name, its address, our signing key, and the accounts that pay through it."""
+"""Onboarding a gateway: its name, its address, and the accounts that pay through it."""
 
-import os
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 from sqlalchemy import Connection, text
 
 from engine import bookkeeping
@@ -80,23 +70,3 @@ def open_paying_account(
         on=on,
         at=at,
     )
-
-
-def make_signing_key(directory: Path, gateway: str) -> bytes:
-    """Our Ed25519 key towards a gateway, made if absent; returns the public key (PEM) that the bank is given."""
-    path = directory / f"{gateway}.pem"
-    if not path.exists():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = Ed25519PrivateKey.generate()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    from_file = _read_key(path)
-    return from_file.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _read_key(path: Path) -> Ed25519PrivateKey:
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"{path.name} is not an Ed25519 key")
-    return key

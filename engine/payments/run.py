@@ -228,7 +228,7 @@ def _stage_due(connection: Connection, period: date, pay_on: date, at: datetime)
         .join(award, award.c.award_id == found.c.award_id)
         .where(~live.exists())
     )
-    names = [selected.key for selected in rows.selected_columns]
+    names = [str(selected.key) for selected in rows.selected_columns]
     connection.execute(insert(table("due", *(column(name) for name in names))).from_select(names, rows))
 
 

@@ -41,8 +41,8 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
         return ImportedStatement(loaded, 0, 0)
     matching.match_file(connection, loaded.file_id, at)
     _stage_matches(connection, loaded.file_id)
-    settled = _move_matched(connection, SETTLE, returned=False, at=at)
-    returned = _move_matched(connection, RETURN, returned=True, at=at)
+    settled = _move_matched(connection, loaded.file_id, SETTLE, at)
+    returned = _move_matched(connection, loaded.file_id, RETURN, at)
     _mark_attempts(connection, at)
     _inquire_unknown(connection)
     audit.record(connection, "statement_imported", path.name, at, settled=settled, returned=returned)
@@ -65,8 +65,9 @@ def _stage_matches(connection: Connection, file_id: int) -> None:
     )
 
 
-def _move_matched(connection: Connection, transition: Transition, *, returned: bool, at: datetime) -> int:
+def _move_matched(connection: Connection, file_id: int, transition: Transition, at: datetime) -> int:
     """One journal entry for each statement and booking date, one line for each payment."""
+    returned = transition is RETURN
     groups = connection.execute(
         text("""
             SELECT document, booked_on, count(*) AS payments FROM proven WHERE returned = :returned
@@ -77,7 +78,7 @@ def _move_matched(connection: Connection, transition: Transition, *, returned: b
         move(
             connection,
             transition,
-            Voucher(f"statement:{document}:{booked_on}:{transition.name}", document, booked_on, at),
+            Voucher(f"file:{file_id}:{document}:{booked_on}:{transition.name}", document, booked_on, at),
             chosen="""
                 SELECT p.payment_id, m.reason FROM proven m JOIN engine.payment p USING (reference)
                 WHERE m.returned = :returned AND m.document = :document AND m.booked_on = :booked_on""",

@@ -5,6 +5,7 @@ process that holds it, so work that was interrupted is taken up again as soon as
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -43,7 +44,7 @@ def _work_batch(
     installation: Installation,
     gateways: dict[str, Gateway],
     actor: str,
-    work: Callable[[Sender, int, UUID, object], None],
+    work: Callable[[Sender, int, UUID, datetime], None],
     message_id: int,
 ) -> None:
     with structlog.contextvars.bound_contextvars(correlation_id=f"{actor}-{message_id}"):

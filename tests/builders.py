@@ -1,0 +1,119 @@
+"""Small worlds for tests, built through the application's own role: staff, payees with awards, a bank."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, text
+
+from engine.clock import VIET_NAM
+from engine.database import Database
+from engine.payments import gateways, run
+from engine.vault import Vault
+
+PERIOD = date(2026, 11, 1)
+PAY_ON = date(2026, 11, 2)
+AT = datetime(2026, 11, 2, 8, tzinfo=VIET_NAM)
+ACCOUNTS = {"retirement": "8800000000001", "state_budget": "8800000000002"}
+OPENING_VND = 100_000_000_000
+RUN = "2026-11/1"
+
+
+@dataclass(frozen=True)
+class Payee:
+    """One payee of the small world; the account's ending decides how the simulated bank behaves."""
+
+    account: str
+    amount_vnd: int = 5_000_000
+    benefit: str = "pension"
+    fund: str = "retirement"
+    unconfirmed: tuple[str, ...] = ()
+
+
+def payees(count: int, **overrides: object) -> list[Payee]:
+    """Payees whose payments all succeed, with amounts that differ."""
+    return [
+        Payee(account=f"10210000{number:05d}7", amount_vnd=3_000_000 + 1_000 * number, **overrides)  # type: ignore[arg-type]
+        for number in range(count)
+    ]
+
+
+def add_staff(connection: Connection) -> None:
+    for person, role in (("lan", "preparer"), ("minh", "approver"), ("hoa", "authoriser"), ("tam", "approver")):
+        connection.execute(
+            text("INSERT INTO engine.staff (person, name, role) VALUES (:person, :person, :role)"),
+            {"person": person, "role": role},
+        )
+
+
+def add_bank(connection: Connection, vault: Vault, base_url: str = "http://127.0.0.1:9") -> None:
+    gateways.onboard(connection, "simbank", "simbank", base_url, "thuchi")
+    for fund, account in ACCOUNTS.items():
+        gateways.open_paying_account(
+            connection,
+            vault,
+            gateways.PayingAccount("simbank", fund, f"BHXH {fund}", account),
+            opening_vnd=OPENING_VND,
+            on=PAY_ON,
+            at=AT,
+        )
+
+
+def add_payee(connection: Connection, vault: Vault, number: int, payee: Payee) -> None:
+    """A person with a claim, an award for November 2026 and a payout account."""
+    personal_id = vault.seal("personal_id", f"0010{number:08d}")
+    account = vault.seal("account", payee.account)
+    ids = {name: uuid.UUID(int=number * 10 + place) for place, name in enumerate(("person", "claim", "award"), start=1)}
+    values = {
+        **ids,
+        "id_ciphertext": personal_id.ciphertext,
+        "id_fingerprint": personal_id.fingerprint,
+        "name": f"NGUYỄN VĂN {number}",
+        "no": f"{number:06d}",
+        "benefit": payee.benefit,
+        "frequency": "once" if payee.benefit == "funeral_grant" else "monthly",
+        "fund": payee.fund,
+        "unconfirmed": list(payee.unconfirmed),
+        "amount": payee.amount_vnd,
+        "at": AT,
+        "account_ciphertext": account.ciphertext,
+        "account_fingerprint": account.fingerprint,
+    }
+    for statement in (
+        """INSERT INTO engine.person (person_id, personal_id_ciphertext, personal_id_fingerprint, name, folded_name,
+               sex, birth_date, province, area)
+           VALUES (:person, :id_ciphertext, :id_fingerprint, :name, 'NGUYEN VAN', 'M', '1964-03-01', '01', 'urban')""",
+        """INSERT INTO engine.claim (claim_id, claim_no, benefit, insured_person_id, claimant_person_id, facts,
+               received_on, decision)
+           VALUES (:claim, 'HS-' || :no, :benefit, :person, :person, '{}', '2026-10-01', 'awarded')""",
+        """INSERT INTO engine.award (award_id, award_no, claim_id, person_id, benefit, fund, frequency, starts_on,
+               decided_on, law_version, unconfirmed, findings, recorded_at)
+           VALUES (:award, 'QD-' || :no, :claim, :person, :benefit, :fund, :frequency, '2026-10-01', '2026-10-01',
+               'law', :unconfirmed, '[]', :at)""",
+        """INSERT INTO engine.award_amount (award_id, entitled_during, amount_vnd, findings, recorded_during)
+           VALUES (:award, '[2026-10-01,)', :amount, '[]', tstzrange(:at, NULL))""",
+        """INSERT INTO engine.payout_account (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name,
+               valid_during, recorded_during)
+           VALUES (:person, '970436', :account_ciphertext, :account_fingerprint, :name, '[2026-01-01,)',
+               tstzrange(:at, NULL))""",
+    ):
+        connection.execute(text(statement), {key: value for key, value in values.items() if f":{key}" in statement})
+
+
+def add_world(database: Database, vault: Vault, world: list[Payee], base_url: str = "http://127.0.0.1:9") -> None:
+    """Staff, bank and payees."""
+    with database.transaction("lan") as connection:
+        add_staff(connection)
+        add_bank(connection, vault, base_url)
+        for number, payee in enumerate(world, start=1):
+            add_payee(connection, vault, number, payee)
+
+
+def approved_run(database: Database) -> None:
+    """Plans, submits and approves everything due for November 2026."""
+    with database.transaction("lan") as connection:
+        run.plan(connection, PERIOD, PAY_ON, "simbank", frozenset(), AT)
+        run.submit(connection, RUN, "lan", AT)
+    for person in ("minh", "hoa"):
+        with database.transaction(person) as connection:
+            run.approve(connection, RUN, person, AT)
