@@ -1,6 +1,7 @@
 """SimBank: files of payments host to host, ISO 20022 over signed HTTPS. Its contract is in `docs/add-a-bank.md`."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta, timezone
 from functools import cache
@@ -26,8 +27,11 @@ from gateways.http import Answer, Wire
 from gateways.integrity import require_same_content, require_same_message, require_whole
 from gateways.iso20022 import pain001, pain002
 from gateways.iso20022.charset import folded
+from gateways.scrub import scrub
 
 _VIET_NAM = timezone(timedelta(hours=7))
+_FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_TOLD_CHARACTERS = 500
 
 
 class SimBank:
@@ -66,10 +70,14 @@ class SimBank:
             count=order.count,
             total_vnd=order.total_vnd,
             charge_bearer=_sheet()["charge_bearer"],
+            smallest_vnd=limits.min_amount_vnd,
+            largest_vnd=limits.max_amount_vnd,
         )
         pain001.write(header, _payments(instructions, limits), to)
 
     def submit_batch(self, message_id: str, file_name: str, content: bytes) -> BatchAnswer:
+        if not _FILE_NAME.fullmatch(file_name):
+            raise BadBatch([f"{file_name!r} is no file name: letters, digits, `.`, `_`, `-`, at most 100"])
         try:
             answer = self._wire.call(
                 "PUT",
@@ -86,7 +94,7 @@ class SimBank:
             return BatchAnswer(Outcome.NOT_ACCEPTED, error.code, str(error))
         except Ambiguous as error:
             return BatchAnswer(Outcome.UNKNOWN, error.code, str(error))
-        return BatchAnswer(outcome, str(told.get("code")), str(told.get("text", "")))
+        return BatchAnswer(outcome, str(told.get("code")), scrub(str(told.get("text", "")))[:_TOLD_CHARACTERS])
 
     def inquire_batch(self, message_id: str) -> StatusReport:
         try:
@@ -147,20 +155,13 @@ def capabilities(gateway: str) -> Capabilities:
 
 
 def _payments(instructions: Iterable[Instruction], limits: Capabilities) -> Iterator[pain001.Payment]:
-    problems = []
     allowed = frozenset(limits.charset)
     for instruction in instructions:
-        amount_vnd = instruction.amount_vnd
-        if not limits.min_amount_vnd <= amount_vnd <= limits.max_amount_vnd:
-            problems.append(
-                f"payment {instruction.reference}: {amount_vnd} VND; "
-                f"one payment is {limits.min_amount_vnd} to {limits.max_amount_vnd}"
-            )
         yield pain001.Payment(
             instruction_id=instruction.instruction_id,
             end_to_end_id=instruction.reference,
             uetr=instruction.uetr,
-            amount_vnd=amount_vnd,
+            amount_vnd=instruction.amount_vnd,
             agent=pain001.Agent(bin=instruction.creditor_bank_bin),
             name=_text(instruction.creditor_name, allowed, limits.name_length).upper(),
             account=instruction.creditor_account,
@@ -168,8 +169,6 @@ def _payments(instructions: Iterable[Instruction], limits: Capabilities) -> Iter
             # Begins with our reference, so that it survives in the text where a bank drops EndToEndId.
             remittance=_text(f"{instruction.reference} {instruction.remittance}", allowed, limits.remittance_length),
         )
-    if problems:
-        raise BadBatch(problems)
 
 
 def _text(text: str, allowed: frozenset[str], length: int) -> str:

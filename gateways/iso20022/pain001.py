@@ -55,6 +55,9 @@ class Header:
     count: int
     total_vnd: int
     charge_bearer: str = "DEBT"
+    smallest_vnd: int = 1
+    """The least and the most that one payment of the file may be."""
+    largest_vnd: int = 10**15 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def write(header: Header, payments: Iterable[Payment], to: BinaryIO) -> None:
                 for payment in payments:
                     count += 1
                     total_vnd += payment.amount_vnd
-                    problems += _payment_problems(payment, count, header.message, seen)
+                    problems += _payment_problems(payment, count, header, seen)
                     if len(problems) >= _LISTED_PROBLEMS:
                         raise BadBatch(problems)
                     if not problems:
@@ -187,7 +190,7 @@ def _header_problems(header: Header) -> list[str]:
     return problems
 
 
-def _payment_problems(payment: Payment, number: int, message: str, seen: set[str]) -> list[str]:
+def _payment_problems(payment: Payment, number: int, header: Header, seen: set[str]) -> list[str]:
     problems = [
         *_text_problems("InstrId", payment.instruction_id, _ID_LENGTH),
         *_text_problems("EndToEndId", payment.end_to_end_id, _ID_LENGTH),
@@ -197,9 +200,9 @@ def _payment_problems(payment: Payment, number: int, message: str, seen: set[str
         *_agent_problems("CdtrAgt", payment.agent),
         *_code_problems("Purp", payment.purpose),
     ]
-    if payment.amount_vnd <= 0:
-        problems.append("Amt: must be above zero")
-    if message != V03 and payment.uetr is not None and not _UETR.fullmatch(payment.uetr):
+    if not header.smallest_vnd <= payment.amount_vnd <= header.largest_vnd:
+        problems.append(f"Amt: {payment.amount_vnd} VND; {header.smallest_vnd} to {header.largest_vnd} can be paid")
+    if header.message != V03 and payment.uetr is not None and not _UETR.fullmatch(payment.uetr):
         problems.append("UETR: not a lower-case UUID of version 4")
     if payment.end_to_end_id in seen:
         problems.append("EndToEndId: used twice in the file")

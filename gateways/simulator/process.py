@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.05
 
 
 class SimulatorUnavailable(GatewayError):
-    """The simulated bank could not be started; its log is in its home."""
+    """The simulated bank could not be started or stopped; its log is in its home."""
 
     code = "simulator_unavailable"
 
@@ -52,23 +52,19 @@ def ensure_running(home: Path, python: str = sys.executable) -> str:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        address = read_address(home)
-        if address is not None and _is_healthy(address):
-            return address.base_url
-        if address is None:
-            address = Address.new(_free_port())
-            write_address(home, address)
-        elif not _is_free(address.port):
-            address = replace(address, port=_free_port())
-            write_address(home, address)
-        command = [python, "-m", "gateways.simulator", "--home", str(home), "--port", str(address.port), "--detach"]
-        subprocess.run(command, check=True, cwd=home, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + _START_SECONDS
-        while not _is_healthy(address):
+        started, deadline = False, time.monotonic() + _START_SECONDS
+        while True:
+            address = read_address(home)
+            if address is not None and _is_healthy(address):
+                return address.base_url
             if time.monotonic() > deadline:
                 raise SimulatorUnavailable(f"{home / 'simulator.log'} may say why")
+            # A bank that is there but busy is waited for: a second one could not have its books.
+            gone = not started if address is None or address.pid is None else not _is_bank_of(address.pid, home)
+            if gone:
+                _start(home, python, address)
+                started = True
             time.sleep(_POLL_SECONDS)
-        return address.base_url
 
 
 def stop(home: Path) -> bool:
@@ -77,11 +73,12 @@ def stop(home: Path) -> bool:
     address = read_address(home)
     if address is None or address.pid is None or not _is_bank_of(address.pid, home):
         return False
-    os.kill(address.pid, signal.SIGTERM)
+    pid = address.pid
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while _is_bank_of(address.pid, home):
+    while _is_bank_of(pid, home):
         if time.monotonic() > deadline:
-            os.kill(address.pid, signal.SIGKILL)
+            raise SimulatorUnavailable(f"process {pid} does not end")
         time.sleep(_POLL_SECONDS)
     return True
 
@@ -103,11 +100,21 @@ def write_pid(home: Path, address: Address, port: int) -> None:
     write_address(home, replace(address, port=port, pid=os.getpid()))
 
 
+def _start(home: Path, python: str, known: Address | None) -> None:
+    """Starts the bank on the port it had before, unless another program has taken that."""
+    address = known or Address.new(_free_port())
+    if not _is_free(address.port):
+        address = replace(address, port=_free_port())
+    write_address(home, replace(address, pid=None))
+    command = [python, "-m", "gateways.simulator", "--home", str(home), "--port", str(address.port), "--detach"]
+    subprocess.run(command, check=True, cwd=home, stdin=subprocess.DEVNULL)
+
+
 def _is_healthy(address: Address) -> bool:
     """The control token is asked for, so that another service on the port is not taken for this bank."""
     try:
         answer = httpx2.get(
-            f"{address.base_url}/control/overview",
+            f"{address.base_url}/control/health",
             headers={"authorization": f"Bearer {address.control_token}"},
             timeout=2,
             trust_env=False,

@@ -98,10 +98,6 @@ def application(bank: Bank, control_token: str, stop: Callable[[], None]) -> Fas
     def forbidden(_: Request, error: Forbidden) -> Response:
         return told(409, code="FORBIDDEN", text=str(error))
 
-    @app.get("/healthz")
-    def health() -> dict[str, str]:
-        return {"service": "simbank"}
-
     faults = Faults()
     _open_customer_door(app, bank, faults)
     _open_control_door(app, bank, faults, control_token)
@@ -162,6 +158,10 @@ def _open_control_door(app: FastAPI, bank: Bank, faults: Faults, control_token: 
             raise HTTPException(403)
 
     guarded = [Depends(admit)]
+
+    @app.get("/control/health", dependencies=guarded)
+    def health() -> dict[str, str]:
+        return {"service": "simbank"}
 
     @app.post("/control/clients", dependencies=guarded)
     def register_client(client: ClientKey) -> None:

@@ -37,7 +37,9 @@ class Cut(Response):
             line.abort()
         else:
             body = bytes(self._answer.body)
-            await send({"type": "http.response.start", "status": 200, "headers": self._answer.raw_headers})
+            await send(
+                {"type": "http.response.start", "status": self._answer.status_code, "headers": self._answer.raw_headers}
+            )
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             line.close()
         while (await receive())["type"] != "http.disconnect":

@@ -12,6 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateways.errors import BadDocument
+from gateways.scrub import scrub
 
 NAMESPACE_PREFIX = "urn:iso:std:iso:20022:tech:xsd:"
 MAX_DOCUMENT_BYTES = 128 * 1024 * 1024
@@ -72,7 +73,8 @@ def validate(content: bytes, message: str) -> None:
     try:
         _schema(message).assertValid(root)
     except etree.DocumentInvalid as error:
-        raise BadDocument(f"{message}: {error}") from error
+        # The schema's message quotes the value, and the value may be an account number.
+        raise BadDocument(scrub(f"{message}: {error}")) from None
 
 
 @cache
