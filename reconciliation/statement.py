@@ -175,15 +175,16 @@ class StatementEnd:
     not_booked: int
     sum_credits: int
     sum_debits: int
-    unreadable: int = 0
-    """Entries that could not be read; the reader refuses the file at its end."""
+    not_added: int = 0
+    """Entries that are in no sum: those that could not be read, for which the file is refused at its end, and booked
+    ones in another currency than the account's, which contradict it."""
     contradictions: tuple[Problem, ...] = ()
     """What was read but cannot all be true, such as a wrong closing balance. Import refuses a statement with any."""
 
     @property
     def adds_up(self) -> bool | None:
         """Opening balance plus booked entries gives the closing balance; none where that cannot be said."""
-        if self.statement.opening is None or self.statement.closing is None or self.unreadable:
+        if self.statement.opening is None or self.statement.closing is None or self.not_added:
             return None
         return self.statement.opening + self.sum_credits - self.sum_debits == self.statement.closing
 
@@ -199,7 +200,7 @@ class Tally:
     not_booked: int = 0
     sum_credits: int = 0
     sum_debits: int = 0
-    unreadable: int = 0
+    not_added: int = 0
 
     def add(self, entry: Entry) -> None:
         if entry.status is not EntryStatus.BOOKED:
@@ -211,6 +212,14 @@ class Tally:
         else:
             self.sum_debits += entry.amount
 
+    def add_foreign(self, status: EntryStatus) -> None:
+        """An entry in another currency is counted but cannot be added up."""
+        if status is EntryStatus.BOOKED:
+            self.entries += 1
+            self.not_added += 1
+        else:
+            self.not_booked += 1
+
     def end(self, statement: Statement, place: str, contradictions: list[Problem]) -> StatementEnd:
         """Closes the statement, and names the difference if it does not add up."""
         end = StatementEnd(
@@ -219,7 +228,7 @@ class Tally:
             not_booked=self.not_booked,
             sum_credits=self.sum_credits,
             sum_debits=self.sum_debits,
-            unreadable=self.unreadable,
+            not_added=self.not_added,
             contradictions=tuple(contradictions),
         )
         if end.adds_up is not False or statement.opening is None or statement.closing is None:

@@ -2,7 +2,7 @@
 
 Number of decimals of each currency: ISO 4217 list one (current currencies), published by SIX on 2026-01-01, as carried
 by the PyPI package iso4217 1.16.20260101; funds without minor units (gold, SDR, test codes) are left out. Currencies
-that were withdrawn since 2010 stand in older statements and are kept.
+that were withdrawn stand in older statements and are kept, with the decimals of java.util.Currency.
 """
 
 import re
@@ -18,10 +18,10 @@ _TWO_DECIMALS: Final = """
     IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK
     MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP
     SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG
-    YER ZAR ZMW ZWG ANG BGN CUC EEK HRK LTL LVL MRO SKK SLL STD VEF ZWL
+    YER ZAR ZMW ZWG ANG BGN CUC EEK HRK ATS CYP DEM FIM FRF IEP LTL LVL MRO MTL NLG ROL SIT SKK SLL STD VEF ZWL
 """
 _NO_DECIMALS: Final = """
-    BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF BYR
+    BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF BEF BYR ESP GRD ITL LUF PTE TRL
 """
 _THREE_DECIMALS: Final = """
     BHD IQD JOD KWD LYD OMR TND

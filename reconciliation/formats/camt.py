@@ -19,9 +19,9 @@ from lxml import etree
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
 from reconciliation.formats.amounts import Unreadable
 from reconciliation.formats.camt_elements import LOCAL_NAMES, local_name
-from reconciliation.formats.camt_entry import RawDetail, read_detail, read_entry
+from reconciliation.formats.camt_entry import ForeignEntry, RawDetail, read_detail, read_entry
 from reconciliation.formats.camt_header import read_header, read_page
-from reconciliation.statement import Page, Statement, StatementEvent, StatementStart, Tally
+from reconciliation.statement import EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
 
 _FAMILIES: Final = {"Stmt": "camt.053", "Rpt": "camt.052", "Ntfctn": "camt.054"}
 _PROBLEMS_AT_MOST: Final = 100
@@ -137,8 +137,12 @@ class _Reading:
             place = f"{opened.place}/Ntry[{opened.position}]"
             try:
                 entry, impossible = read_entry(element, place, opened.statement, details)
+            except ForeignEntry as foreign:
+                opened.tally.add_foreign(foreign.status)
+                if foreign.status is EntryStatus.BOOKED:
+                    opened.contradict(element, place, [Problem(foreign.code, foreign.where, foreign.detail)])
             except Unreadable as error:
-                opened.tally.unreadable += 1
+                opened.tally.not_added += 1
                 self.refuse(error.code, _place(element, f"{place}{error.where}"), error.detail)
             else:
                 if impossible:

@@ -34,6 +34,15 @@ _ONCE: Final = ("Amt", "CdtDbtInd", "RvslInd", "Sts", "BookgDt", "ValDt")
 _NO_DETAIL: Final = Detail(Sign.CREDIT, None)
 
 
+class ForeignEntry(Unreadable):
+    """The entry is in another currency than its account: it is told, but not added up."""
+
+    def __init__(self, currency: str, account_currency: str | None, status: EntryStatus) -> None:
+        detail = f"the entry is in {currency}, the account in {account_currency}"
+        super().__init__(ProblemCode.CURRENCY, detail, "/Amt/@Ccy")
+        self.status = status
+
+
 @dataclass(slots=True)
 class Party:
     """Debtor or creditor of a transaction."""
@@ -94,7 +103,8 @@ def read_entry(
     if len(fields) < len(element):
         _refuse_twice(element)
     sign = _sign(text_of(fields.get("CdtDbtInd")), "/CdtDbtInd")
-    amount = _amount(fields.get("Amt"), statement.currency)
+    status = _status(fields.get("Sts"))
+    amount = _amount(fields.get("Amt"), statement.currency, status)
     impossible: list[Problem] = []
     details = tuple(_detail(raw, position, sign, statement, impossible) for position, raw in enumerate(raw_details, 1))
     count, batch = _batch(element, fields)
@@ -103,7 +113,7 @@ def read_entry(
         place=place,
         sign=sign,
         amount=amount,
-        status=_status(fields.get("Sts")),
+        status=status,
         reversal=_reversal(fields.get("RvslInd")),
         booked_on=_date(fields.get("BookgDt"), "/BookgDt"),
         value_on=_date(fields.get("ValDt"), "/ValDt"),
@@ -136,7 +146,7 @@ def _sign(text: str | None, where: str) -> Sign:
     return sign
 
 
-def _amount(element: etree._Element | None, account_currency: str | None) -> int:
+def _amount(element: etree._Element | None, account_currency: str | None, status: EntryStatus) -> int:
     text = text_of(element)
     if element is None or text is None:
         raise Unreadable(ProblemCode.AMOUNT, "no amount", "/Amt")
@@ -148,8 +158,7 @@ def _amount(element: etree._Element | None, account_currency: str | None) -> int
     except Unreadable as error:
         raise Unreadable(error.code, error.detail, "/Amt") from error
     if currency != account_currency:
-        detail = f"the entry is in {currency}, the account in {account_currency}"
-        raise Unreadable(ProblemCode.CURRENCY, detail, "/Amt/@Ccy")
+        raise ForeignEntry(currency, account_currency, status)
     return amount
 
 

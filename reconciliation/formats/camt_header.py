@@ -32,12 +32,14 @@ class _Balance:
     """One balance; its amount is none if it is given impossibly."""
 
     code: str
-    currency: str | None
     amount: int | None
     on: date | None
+    foreign: bool = False
+    """In another currency than the account."""
+    problem: Problem | None = None
 
 
-_NOT_GIVEN: Final = _Balance("", None, None, None)
+_NOT_GIVEN: Final = _Balance("", None, None)
 
 
 def read_page(element: etree._Element, name: str) -> Page | None:
@@ -58,10 +60,10 @@ def read_header(element: etree._Element, family: str, message_page: Page | None)
         raise Unreadable(ProblemCode.ACCOUNT, "the statement names no account", "/Acct")
     currency = _currency(element)
     impossible: list[Problem] = []
-    balances = list(_balances(element, currency, impossible))
+    balances = list(_balances(element, currency))
     opening = _balance(balances, _OPENING, impossible, latest=False)
     closing = _balance(balances, _CLOSING, impossible, latest=True)
-    available = _balance(balances, _AVAILABLE, impossible, latest=True)
+    available = _balance(balances, _AVAILABLE, [], latest=True)
     period = child(element, "FrToDt")
     return Header(
         Statement(
@@ -121,7 +123,7 @@ def _period_date(period: etree._Element | None, end: str) -> date | None:
     return None
 
 
-def _balances(element: etree._Element, currency: str | None, impossible: list[Problem]) -> Iterator[_Balance]:
+def _balances(element: etree._Element, currency: str | None) -> Iterator[_Balance]:
     position = 0
     for balance in element:
         if local_name(balance) != "Bal":
@@ -133,22 +135,21 @@ def _balances(element: etree._Element, currency: str | None, impossible: list[Pr
             continue
         amount = child(balance, "Amt")
         own_currency = amount.get("Ccy") if amount is not None else None
-        if own_currency is not None and own_currency != currency:
-            continue
-        value, on = None, None
+        foreign = own_currency is not None and own_currency != currency
         try:
-            value = _signed(balance, amount, currency)
-            on = _balance_date(balance)
+            yield _Balance(code, _signed(balance, amount, currency), _balance_date(balance))
         except Unreadable as error:
-            value = None
-            impossible.append(Problem(ProblemCode.BALANCE, f"/Bal[{position}]", f"balance {code}: {error.detail}"))
-        yield _Balance(code, own_currency, value, on)
+            problem = Problem(ProblemCode.BALANCE, f"/Bal[{position}]", f"balance {code}: {error.detail}")
+            yield _Balance(code, None, None, foreign, problem)
 
 
 def _signed(balance: etree._Element, amount: etree._Element | None, currency: str | None) -> int:
     text = text_of(amount)
     if text is None or currency is None:
         raise Unreadable(ProblemCode.AMOUNT, "no amount")
+    own_currency = amount.get("Ccy") if amount is not None else None
+    if own_currency is not None and own_currency != currency:
+        raise Unreadable(ProblemCode.CURRENCY, f"in {shown(own_currency)}, the account in {currency}")
     value = read_decimal_point(text, currency)
     sign = text_at(balance, "CdtDbtInd")
     # Some banks leave the indicator out; the balance is then in credit.
@@ -166,12 +167,18 @@ def _balance_date(balance: etree._Element) -> date | None:
 
 
 def _balance(balances: list[_Balance], codes: tuple[str, ...], impossible: list[Problem], *, latest: bool) -> _Balance:
-    """The balance of the first code that is given: of several days the first opening and the last closing."""
+    """The balance of the first code that is given: of several days the first opening and the last closing.
+
+    An account of several currencies has a balance in each; only the one in the account's own counts.
+    """
     for code in codes:
         given = [balance for balance in balances if balance.code == code]
+        given = [balance for balance in given if not balance.foreign] or given
         if not given:
             continue
-        if any(balance.amount is None for balance in given):
+        wrong = [balance.problem for balance in given if balance.problem is not None]
+        if wrong:
+            impossible.extend(wrong)
             return _NOT_GIVEN
         given.sort(key=lambda balance: balance.on or date.min, reverse=latest)
         same_day = {balance.amount for balance in given if balance.on == given[0].on}

@@ -314,7 +314,7 @@ class _Reading:
             try:
                 entry = _entry(movement, message.currency)
             except Unreadable as error:
-                message.tally.unreadable += 1
+                message.tally.not_added += 1
                 self.refuse(error.code, f"line {movement.line}", error.detail)
             else:
                 message.tally.add(entry)
@@ -357,7 +357,7 @@ class _Reading:
     def _check_totals(self, message: _Message) -> None:
         """Fields 90 of an interim report: count and sum of what it holds."""
         for sign, (number, text) in message.totals.items():
-            if message.currency is None or message.tally.unreadable:
+            if message.currency is None or message.tally.not_added:
                 return
             name = "90C" if sign is Sign.CREDIT else "90D"
             try:

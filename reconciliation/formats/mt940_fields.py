@@ -15,7 +15,7 @@ from reconciliation.statement import EntryStatus, Sign
 
 _BALANCE: Final = re.compile(r"([CD])([0-9]{6})([A-Z]{3})([0-9.,]*)")
 _TOTAL: Final = re.compile(r"([0-9]{1,5}) ?([A-Z]{3})([0-9]+,[0-9]*)")
-_FLOOR_CURRENCY: Final = re.compile(r"([A-Z]{3})[CD]?[0-9]+,[0-9]*")
+_FLOOR_CURRENCY: Final = re.compile(r"([A-Z]{3})[CD]?[0-9]+(?:,[0-9]*)?")
 _ENTRY: Final = re.compile(
     r"(?P<value>[0-9]{6})"
     r"(?P<booked>[0-9]{4}| {4})?"
@@ -23,7 +23,7 @@ _ENTRY: Final = re.compile(
     r"(?P<funds>[A-Z])?"  # the third letter of the currency; CR and DR are read as C and D with this letter
     r"(?P<amount>[0-9]+,[0-9]*)"
     r"(?![0-9.,])"
-    r"(?P<type>[NSF][A-Z0-9]{2}[A-Z0-9 ])?"
+    r"(?P<type>[NSF][A-Z0-9 ]{3})?"
     r"(?P<references>.*)"
 )
 _MARKS: Final = {

@@ -138,7 +138,8 @@ def test_a_balance_without_indicator_is_a_credit_and_an_overdraft_is_negative() 
 def test_available_amounts_inside_a_balance_are_not_the_balance() -> None:
     available = (
         "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><CdtLine><Incl>false</Incl>"
-        '<Amt Ccy="VND">99</Amt></CdtLine><Amt Ccy="VND">7</Amt><Dt><Dt>2026-12-01</Dt></Dt><Avlbty><Amt Ccy="VND">8</Amt></Avlbty></Bal>'
+        '<Amt Ccy="VND">99</Amt></CdtLine><Amt Ccy="VND">7</Amt><Dt><Dt>2026-12-01</Dt></Dt>'
+        '<Avlbty><Amt Ccy="VND">8</Amt></Avlbty></Bal>'
     )
     assert read_end(document(available)).statement.closing == 7
 
@@ -214,7 +215,6 @@ def test_the_currency_of_an_account_that_does_not_say_is_that_of_its_first_amoun
 @pytest.mark.parametrize(
     ("inside", "code", "place"),
     [
-        (entry(currency="USD"), ProblemCode.CURRENCY, "Ntry[1]/Amt/@Ccy"),
         (entry(currency="XXQ"), ProblemCode.CURRENCY, "Ntry[1]/Amt"),
         (entry(sign="CREDIT"), ProblemCode.SIGN, "Ntry[1]/CdtDbtInd"),
         (entry(sign=""), ProblemCode.SIGN, "Ntry[1]/CdtDbtInd"),
@@ -236,6 +236,26 @@ def test_all_problems_are_listed_at_once() -> None:
         read(document(entry("0.5") + entry() + entry(on="<Dt>2026-02-30</Dt>")))
     assert [problem.code for problem in caught.value.problems] == [ProblemCode.FRACTION_IN_VND, ProblemCode.DATE]
     assert "'2026-02-30' is no day of the calendar" in str(caught.value)
+
+
+def test_an_entry_in_another_currency_is_counted_and_not_added_up() -> None:
+    balances = balance("OPBD", "0") + balance("CLBD", "1000")
+    end = read_end(document(balances + entry() + entry("5", currency="USD")))
+    assert (end.entries, end.sum_credits, end.adds_up) == (2, 1000, None)
+    (problem,) = end.contradictions
+    assert (problem.code, problem.place) == (ProblemCode.CURRENCY, "line 1, Stmt[1]/Ntry[2]/Amt/@Ccy")
+    pending = "<Sts><Cd>PDNG</Cd></Sts>"
+    end = read_end(document(balances + entry() + entry("5", currency="USD", status=pending)))
+    assert (end.entries, end.not_booked, end.adds_up, end.contradictions) == (1, 1, True, ())
+
+
+def test_a_balance_in_another_currency_is_no_balance_of_the_account() -> None:
+    dollars = balance("CLBD", "9").replace('Ccy="VND"', 'Ccy="USD"')
+    end = read_end(document(balance("OPBD", "0") + dollars))
+    assert (end.statement.closing, end.adds_up) == (None, None)
+    assert end.contradictions[0].detail == "balance CLBD: in 'USD', the account in VND"
+    both = read_end(document(balance("OPBD", "0") + dollars + balance("CLBD", "0")))
+    assert (both.adds_up, both.contradictions) == (True, ())
 
 
 def test_a_statement_without_account_is_refused() -> None:
