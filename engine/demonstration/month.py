@@ -141,7 +141,7 @@ def pay(installation: Installation, report: Reporter) -> None:
 
 def dispatch_run(installation: Installation) -> None:
     """Puts the approved run into batches that wait for a worker."""
-    _set_time(installation, PAY_ON, 9)
+    set_time(installation, PAY_ON, 9)
     capabilities = installation.gateway(GATEWAY).capabilities
     with installation.database.transaction("preparer") as connection:
         dispatch(connection, f"{PERIOD:%Y-%m}/1", capabilities, PAY_ON, _at(PAY_ON, 9))
@@ -165,7 +165,7 @@ def follow_up(installation: Installation, unconfirmed: tuple[str, ...], report: 
         for day in (PAY_ON, PAY_ON + timedelta(days=1)):
             close_day(installation, day)
             next_morning = day + timedelta(days=1)
-            _set_time(installation, next_morning, 6)
+            set_time(installation, next_morning, 6)
             for _twice in range(2):
                 fetch_statements(installation, day)
             _check(installation.database)
@@ -280,7 +280,7 @@ def _work(installation: Installation, report: Reporter) -> None:
     )
 
 
-def _set_time(installation: Installation, day: date, hour: int) -> None:
+def set_time(installation: Installation, day: date, hour: int) -> None:
     at = _at(day, hour)
     with installation.database.transaction() as connection:
         connection.execute(text("UPDATE engine.demonstration SET now_at = :at"), {"at": at})

@@ -7,7 +7,6 @@ outbox decides what is done again, and an interrupted call is found out about, n
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.middleware import Shutdown
 
 from engine.settings import Settings
 
@@ -16,8 +15,8 @@ QUEUE = "thuchi"
 
 def open_broker(settings: Settings) -> dramatiq.Broker:
     if settings.redis_url:
-        broker: dramatiq.Broker = RedisBroker(url=settings.redis_url, namespace="thuchi", middleware=[Shutdown()])
+        broker: dramatiq.Broker = RedisBroker(url=settings.redis_url, namespace="thuchi", middleware=[])
     else:
-        broker = StubBroker(middleware=[Shutdown()])
+        broker = StubBroker(middleware=[])
     broker.declare_queue(QUEUE)
     return broker

@@ -115,6 +115,7 @@ CREATE UNIQUE INDEX one_live_payment_per_award_and_month ON engine.payment (awar
 CREATE INDEX ON engine.payment (run_id, shard);
 CREATE INDEX ON engine.payment (person_id);
 GRANT SELECT, INSERT, UPDATE (state, state_reason) ON engine.payment TO thuchi_application;
+GRANT USAGE ON SEQUENCE engine.payment_payment_no_seq TO thuchi_application;
 
 CREATE TABLE engine.payment_transition (
     from_state text NOT NULL,
@@ -161,6 +162,7 @@ CREATE TABLE engine.batch (
 );
 CREATE INDEX ON engine.batch (run_id);
 GRANT SELECT, INSERT, UPDATE (state, sends, inquiries, content_sha256, sent_at, payments, amount_vnd) ON engine.batch TO thuchi_application;
+GRANT USAGE ON SEQUENCE engine.batch_batch_no_seq TO thuchi_application;
 
 CREATE TABLE engine.attempt (
     attempt_id uuid PRIMARY KEY DEFAULT uuidv7(),

@@ -1,0 +1,271 @@
+"""Payments against the simulated bank as a process of its own: sent, lost, refused, settled, returned."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import builders
+import pytest
+from sqlalchemy import text
+
+from engine import outbox
+from engine.database import Database
+from engine.demonstration import month
+from engine.installation import SIMULATOR_ADDRESS, Installation
+from engine.payments import run
+from engine.payments.agreement import require_agreement
+from engine.payments.batch import dispatch
+from engine.settings import Settings
+from engine.workers.relay import work
+from gateways.signing import ensure_key
+from gateways.simulator import process
+from gateways.simulator.books import read_books
+from gateways.simulator.client import SimulatorControl
+from gateways.simulator.faults import Call, Fault
+
+MESSAGE = "TC20261102-00000001"
+GOOD, UNKNOWN_ACCOUNT, CLOSED_LATER = "1021000000017", "1021000009001", "1021000009011"
+
+
+@pytest.fixture
+def installation(database: Database, tmp_path: Path) -> Iterator[Installation]:
+    """An installation whose bank knows us and holds our money; November stands at the day of payment."""
+    installation = Installation(Settings(tmp_path, None, None, None), database)
+    process.ensure_running(installation.simulator_home)
+    public_key = ensure_key(installation.signing_key("simbank"))
+    with SimulatorControl(installation.simulator_home) as control:
+        control.set_clock(builders.AT)
+        control.register_client("thuchi", public_key)
+        for fund, account in builders.ACCOUNTS.items():
+            control.open_account(account, f"BHXH {fund}", builders.OPENING_VND)
+    yield installation
+    process.stop(installation.simulator_home)
+
+
+@pytest.fixture
+def control(installation: Installation) -> Iterator[SimulatorControl]:
+    with SimulatorControl(installation.simulator_home) as control:
+        yield control
+
+
+@pytest.fixture(autouse=True)
+def demonstration_clock(test_database: object, owner: object) -> None:
+    with owner.begin() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            text("INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (1, 1, :at)"), {"at": builders.AT}
+        )
+
+
+def _send(installation: Installation, accounts: list[str]) -> None:
+    world = [builders.Payee(account, 3_000_000 + number) for number, account in enumerate(accounts)]
+    builders.add_world(installation.database, installation.vault, world, SIMULATOR_ADDRESS)
+    builders.approved_run(installation.database)
+    _dispatch(installation)
+
+
+def _dispatch(installation: Installation) -> None:
+    with installation.database.transaction("lan") as connection:
+        capabilities = installation.gateway("simbank").capabilities
+        dispatch(connection, builders.RUN, capabilities, builders.PAY_ON, builders.AT)
+
+
+def _work(installation: Installation) -> None:
+    work(installation, threading.Event(), until_idle=True)
+    with installation.database.transaction() as connection:
+        require_agreement(connection)
+
+
+def _bring_statement(installation: Installation, control: SimulatorControl, day: date) -> None:
+    control.close_day(day)
+    month.set_time(installation, day + timedelta(days=1), 6)
+    month.fetch_statements(installation, day)
+    _work(installation)
+
+
+def _states(installation: Installation) -> dict[str, int]:
+    with installation.database.transaction() as connection:
+        return Counter(connection.scalars(text("SELECT state FROM engine.payment")))
+
+
+def _batches(installation: Installation) -> list[str]:
+    with installation.database.transaction() as connection:
+        return list(connection.scalars(text("SELECT state FROM engine.batch ORDER BY batch_no")))
+
+
+def _credits(installation: Installation) -> list[int]:
+    return [row["credits"] for row in read_books(installation.simulator_home)]
+
+
+def test_a_payment_is_in_transit_until_its_statement_comes(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    _send(installation, [GOOD, UNKNOWN_ACCOUNT])
+    _work(installation)
+    assert _states(installation) == {"in_transit": 1, "failed": 1}
+    assert _batches(installation) == ["answered"]
+    _bring_statement(installation, control, builders.PAY_ON)
+    assert _states(installation) == {"settled": 1, "failed": 1}
+    assert _credits(installation) == [1]
+
+
+def test_money_that_comes_back_is_returned_a_day_later(installation: Installation, control: SimulatorControl) -> None:
+    _send(installation, [GOOD, CLOSED_LATER])
+    _work(installation)
+    _bring_statement(installation, control, builders.PAY_ON)
+    assert _states(installation) == {"settled": 2}
+    _bring_statement(installation, control, builders.PAY_ON + timedelta(days=1))
+    assert _states(installation) == {"settled": 1, "returned": 1}
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_AFTER, Fault.HTML_PAGE, Fault.TRUNCATED])
+def test_a_lost_answer_is_found_out_by_asking(
+    installation: Installation, control: SimulatorControl, fault: Fault
+) -> None:
+    control.plan_fault(fault)
+    _send(installation, [GOOD])
+    _work(installation)
+    assert _batches(installation) == ["answered"]
+    with installation.database.transaction() as connection:
+        news = connection.execute(text("SELECT source, state_after FROM engine.observation ORDER BY 1")).all()
+        assert connection.scalar(text("SELECT sends FROM engine.batch")) == 1
+    assert ("answer", "unknown") in news
+    assert _credits(installation) == [1]
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_BEFORE, Fault.HTTP_500])
+def test_a_file_the_bank_never_got_goes_again_only_after_a_statement(
+    installation: Installation, control: SimulatorControl, fault: Fault
+) -> None:
+    control.plan_fault(fault)
+    _send(installation, [GOOD])
+    _work(installation)
+    assert _batches(installation) == ["unknown"]
+    assert _states(installation) == {"in_transit": 1}
+    assert _credits(installation) == []
+    _bring_statement(installation, control, builders.PAY_ON)
+    assert _batches(installation) == ["rejected", "answered"]
+    _bring_statement(installation, control, builders.PAY_ON + timedelta(days=1))
+    assert _states(installation) == {"settled": 1}
+    assert _credits(installation) == [1]
+
+
+def test_a_wrong_not_found_does_not_make_us_pay_again(installation: Installation, control: SimulatorControl) -> None:
+    control.plan_fault(Fault.DROP_AFTER)
+    control.plan_fault(Fault.STATUS_NOT_FOUND, Call.INQUIRE, times=100)
+    _send(installation, [GOOD])
+    _work(installation)
+    assert _batches(installation) == ["unknown"]
+    _bring_statement(installation, control, builders.PAY_ON)
+    assert _states(installation) == {"settled": 1}
+    assert _batches(installation) == ["answered"]
+    assert _credits(installation) == [1]
+
+
+def test_a_process_that_died_while_sending_is_found_out_not_repeated(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    _send(installation, [GOOD])
+    _work(installation)
+    with installation.database.engine.begin() as connection:
+        connection.execute(text("UPDATE engine.batch SET state = 'sending'"))
+        connection.execute(text("UPDATE engine.attempt SET state = 'sending', rank = 0"))
+        batch_id = connection.scalar(text("SELECT batch_id::text FROM engine.batch")) or ""
+        outbox.put(connection, "send_batch", batch_id)
+    _work(installation)
+    assert _batches(installation) == ["answered"]
+    assert _credits(installation) == [1]
+
+
+def test_a_bank_that_is_not_there_is_tried_again_with_the_same_file(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    address = process.ensure_running(installation.simulator_home)
+    _send(installation, [GOOD])
+    with installation.database.engine.begin() as connection:
+        connection.execute(text("UPDATE engine.gateway SET base_url = 'http://127.0.0.1:9'"))
+    stop = threading.Event()
+    attempts: list[int] = []
+
+    def bank_comes_back(_left: int) -> None:
+        with installation.database.transaction() as connection:
+            refused = connection.scalar(text("SELECT count(*) FROM engine.observation WHERE state_after = 'ready'"))
+        if refused and not attempts:
+            attempts.append(refused)
+            stop.set()
+
+    work(installation, stop, progress=bank_comes_back)
+    assert _states(installation) == {"approved": 1}
+    with installation.database.engine.begin() as connection:
+        connection.execute(text("UPDATE engine.gateway SET base_url = :url"), {"url": address})
+    _work(installation)
+    with installation.database.transaction() as connection:
+        assert (connection.scalar(text("SELECT sends FROM engine.batch")) or 0) >= 2
+    assert _credits(installation) == [1]
+
+
+def test_the_same_statement_twice_changes_nothing(installation: Installation, control: SimulatorControl) -> None:
+    _send(installation, [GOOD, GOOD])
+    _work(installation)
+    _bring_statement(installation, control, builders.PAY_ON)
+    with installation.database.transaction() as connection:
+        before = connection.scalar(text("SELECT count(*) FROM ledger.line"))
+    (again,) = month.fetch_statements(installation, builders.PAY_ON)
+    assert (again.intake.already, again.settled) == (True, 0)
+    with installation.database.transaction() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM ledger.line")) == before
+
+
+def test_nothing_is_sent_while_the_run_or_all_sending_is_stopped(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    _send(installation, [GOOD])
+    with installation.database.transaction("lan") as connection:
+        run.stop(connection, builders.RUN, builders.AT)
+    stop = threading.Event()
+    work(installation, stop, progress=lambda _left: _stop_when_postponed(installation, stop))
+    assert _states(installation) == {"approved": 1}
+    assert _credits(installation) == []
+
+
+def _stop_when_postponed(installation: Installation, stop: threading.Event) -> None:
+    with installation.database.transaction() as connection:
+        if connection.scalar(text("SELECT count(*) FROM engine.outbox WHERE due_at > clock_timestamp()")):
+            stop.set()
+
+
+def test_a_held_payment_stays_out_of_the_file(installation: Installation, control: SimulatorControl) -> None:
+    _send(installation, [GOOD, GOOD])
+    with installation.database.transaction("lan") as connection:
+        reference = connection.execute(text("SELECT reference FROM engine.payment WHERE payment_no = 1")).scalar_one()
+        run.hold(connection, reference, "chờ xác minh", builders.AT)
+    _work(installation)
+    assert _states(installation) == {"held": 1, "in_transit": 1}
+    with installation.database.transaction("lan") as connection:
+        run.release(connection, reference, "đã xác minh", builders.AT)
+    _dispatch(installation)
+    _work(installation)
+    _bring_statement(installation, control, builders.PAY_ON)
+    assert _states(installation) == {"settled": 2}
+    assert _credits(installation) == [1, 1]
+
+
+def test_no_account_number_reaches_database_or_log(
+    installation: Installation, control: SimulatorControl, test_database: object
+) -> None:
+    _send(installation, [GOOD])
+    _work(installation)
+    _bring_statement(installation, control, builders.PAY_ON)
+    found = []
+    with installation.database.transaction() as connection:
+        tables = connection.execute(
+            text(
+                "SELECT table_schema || '.' || table_name AS name FROM information_schema.tables"
+                " WHERE table_schema IN ('engine', 'ledger', 'reconciliation')"
+            )
+        )
+        for name in tables.scalars().all():
+            rows = connection.scalars(text(f"SELECT t::text FROM {name} t"))
+            found += [name for row in rows if GOOD in row or builders.ACCOUNTS["retirement"] in row]
+    assert found == []
