@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from engine.law.calendar import Month
+from engine.law.people import Period, WageRegime
 from engine.people.person import Person
 
 
@@ -41,7 +43,18 @@ class Stretch:
     @property
     def months(self) -> int:
         """How many months, the last included."""
-        return (self.last_month.year - self.first_month.year) * 12 + self.last_month.month - self.first_month.month + 1
+        return self.as_period().months
+
+    def as_period(self) -> Period:
+        """The same as the law reads it."""
+        return Period(
+            Month.containing(self.first_month),
+            Month.containing(self.last_month),
+            WageRegime(self.regime),
+            self.wage_vnd or 0,
+            self.coefficient or Decimal(0),
+            self.seniority_percent or Decimal(0),
+        )
 
     @property
     def end_month(self) -> date:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.types.range import Range
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import ARRAY, Connection, Select, Table, Uuid, any_, func, literal, select
 
 from engine.awards import workbook as form
 from engine.awards.claim import Claim, Relative, Stretch
@@ -113,7 +113,9 @@ def _known(connection: Connection, roll: Roll) -> Facts:
 
 def _believed(facts: Table, ids: Sequence[UUID]) -> Select[Any]:
     """The rows about these people that no later row has taken the place of."""
-    return select(facts).where(facts.c.person_id.in_(ids), func.upper_inf(facts.c.recorded_during))
+    return select(facts).where(
+        facts.c.person_id == any_(literal(ids, ARRAY(Uuid))), func.upper_inf(facts.c.recorded_during)
+    )
 
 
 def _period(stretch: Stretch) -> dict[str, object]:
