@@ -1,0 +1,162 @@
+"""`thuchi law`: what a parameter is on a day, and what the law gives in each case of a file."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import WrongInput
+from engine.law.cases import Assessment, assess_file
+from engine.law.errors import LawError
+from engine.law.findings import Finding, plain
+from engine.law.parameters import DatedValue, Parameter, Parameters, law_version
+
+DIFFERS = 1
+WRONG_CALL = 2
+
+app = typer.Typer(
+    name="law", help="Luật: tham số theo ngày và tính theo hồ sơ. Dated parameters and cases.", no_args_is_help=True
+)
+
+
+@app.command("show")
+def show(
+    parameter: Annotated[str, typer.Argument(help="Tên tham số, ví dụ reference_level.")],
+    on: Annotated[str | None, typer.Option(help="Ngày YYYY-MM-DD; bỏ trống: mọi giá trị.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="In JSON.")] = False,
+) -> None:
+    """Value, unit, dates, citation and confidence of a parameter."""
+    law = Parameters.load()
+    try:
+        found = law.parameter(parameter)
+        values = found.values if on is None else (law.at(parameter, date.fromisoformat(on)),)
+    except LawError as error:
+        raise _refused(f"{error}. {_known(law, parameter)}") from error
+    except ValueError as error:
+        raise _refused(f"--on: {on!r} is not a date YYYY-MM-DD") from error
+    if as_json:
+        typer.echo(json.dumps(_parameter_json(found, values), ensure_ascii=False, indent=2))
+        return
+    typer.echo(f"{found.name} ({found.area}): {found.label}\n{found.description}\nunit: {found.unit}")
+    for value in values:
+        until = value.ends_on or "…"
+        typer.echo(f"\n{value.starts_on} – {until}: {_shown(value.value)}")
+        typer.echo(f"  {value.citation.vietnamese} ({value.citation.english}); {value.confidence}")
+        if value.doubtful:
+            typer.echo(f"  {', '.join(f'{key}: {word}' for key, word in value.doubtful.items())}")
+
+
+@app.command("assess")
+def assess(
+    file: Annotated[Path, typer.Argument(help="Tệp hồ sơ YAML.")],
+    explain: Annotated[bool, typer.Option("--explain", help="In từng căn cứ pháp lý.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="In JSON.")] = False,
+) -> None:
+    """Assesses each case of a file. Exit 2 if one is malformed, else 1 if one differs, else 0."""
+    try:
+        assessments = assess_file(file, Parameters.load())
+    except WrongInput as error:
+        raise _refused(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in assessments], ensure_ascii=False, indent=2))
+    else:
+        for one in assessments:
+            _print(one, explain=explain)
+        _print_summary(assessments)
+    for one in assessments:
+        for error_text in one.errors:
+            typer.echo(error_text, err=True)
+    if any(one.errors for one in assessments):
+        raise typer.Exit(WRONG_CALL)
+    if any(one.passed is False for one in assessments):
+        raise typer.Exit(DIFFERS)
+
+
+def _refused(problem: str) -> typer.Exit:
+    typer.echo(problem, err=True)
+    return typer.Exit(WRONG_CALL)
+
+
+def _known(law: Parameters, name: str) -> str:
+    return "" if name in law.names() else f"Known: {', '.join(law.names())}"
+
+
+def _parameter_json(parameter: Parameter, values: tuple[DatedValue, ...]) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "area": parameter.area,
+        "description": parameter.description,
+        "label": parameter.label,
+        "unit": parameter.unit,
+        "law_version": law_version(),
+        "values": [
+            {
+                "from": value.starts_on.isoformat(),
+                "to": plain(value.ends_on),
+                "value": plain(value.value),
+                "citation": value.citation.as_json(),
+                "issued_on": value.issued_on.isoformat(),
+                "confidence": value.confidence.value,
+                "doubtful": {str(key): word.value for key, word in value.doubtful.items()},
+            }
+            for value in values
+        ],
+    }
+
+
+def _print(one: Assessment, *, explain: bool) -> None:
+    mark = {True: "đạt / passed", False: "lệch / differs", None: "đã tính / assessed"}[one.passed]
+    typer.echo(f"{one.name}: {'hỏng / malformed' if one.errors else mark}")
+    for key, value in one.result.items():
+        typer.echo(f"  {key}: {_shown(value)}")
+    for difference in one.differences:
+        typer.echo(f"  ≠ {difference}")
+    if explain:
+        for number, finding in enumerate(one.record.findings, 1):
+            typer.echo(_explained(number, finding))
+        for name in one.record.unconfirmed():
+            typer.echo(f"  ! chưa xác nhận / unconfirmed: {name}")
+
+
+def _explained(number: int, finding: Finding) -> str:
+    """One finding as a person reads it, Vietnamese first."""
+    lines = [
+        f"  {number}. {finding.article.vietnamese}: {finding.step.vietnamese}",
+        f"     {finding.article.english}: {finding.step.english}",
+    ]
+    if finding.inputs:
+        lines.append("     " + "; ".join(f"{key} = {_shown(plain(value))}" for key, value in finding.inputs.items()))
+    for used in finding.parameters:
+        lines.append(
+            f"     {used.name} = {_shown(plain(used.value))}"
+            f" ({used.citation.vietnamese} / {used.citation.english}; {used.confidence})"
+        )
+    if finding.numbers:
+        lines.append(f"     {finding.numbers}")
+    if finding.rounding:
+        lines.append(f"     {finding.rounding}")
+    lines.append(f"     → {_shown(plain(finding.value))}")
+    return "\n".join(lines)
+
+
+def _print_summary(assessments: list[Assessment]) -> None:
+    passed = sum(one.passed is True for one in assessments)
+    differs = sum(one.passed is False for one in assessments)
+    malformed = sum(bool(one.errors) for one in assessments)
+    typer.echo(
+        f"{len(assessments)} hồ sơ / cases: {passed} đạt / passed, {differs} lệch / differ, "
+        f"{malformed} hỏng / malformed"
+    )
+
+
+def _shown(value: Any) -> str:
+    value = plain(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "–"}[value]
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_shown(entry) for entry in value) + "]"
+    return str(value)
