@@ -5,13 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from gateways.simulator.bank import Bank
 from gateways.simulator.journal import BooksInUse
 from gateways.simulator.process import Address, read_address, write_pid
-from gateways.simulator.service import application
-from gateways.simulator.wire import Line
+from gateways.simulator.service import server
 
 
 def main() -> int:
@@ -29,21 +26,9 @@ def main() -> int:
         return 1
     address = read_address(arguments.home) or Address.new(arguments.port)
     write_pid(arguments.home, address, arguments.port)
-    _serve(bank, arguments.port, address.control_token)
+    server(bank, arguments.port, address.control_token).run()
     bank.close()
     return 0
-
-
-def _serve(bank: Bank, port: int, control_token: str) -> None:
-    def stop() -> None:
-        server.should_exit = True
-
-    app = application(bank, control_token, stop)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, http=Line, ws="none", log_level="warning", access_log=False
-    )
-    server = uvicorn.Server(config)
-    server.run()
 
 
 def _is_detached_child(home: Path) -> bool:

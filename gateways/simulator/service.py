@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated
 
+import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, Field
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateways.simulator.bank import Bank, Forbidden, Receipt
 from gateways.simulator.faults import Call, Fault, Faults, Plan
 from gateways.simulator.reading import Unsigned, digest_of, verify_signature
-from gateways.simulator.wire import Cut, proxy_page, told
+from gateways.simulator.wire import Cut, Line, proxy_page, told
 
 IDLE_SECONDS = 15 * 60
 _MAX_UPLOAD_BYTES = 32 * 1024 * 1024
@@ -61,6 +62,26 @@ class PlannedFault(BaseModel):
 
 class DayToClose(BaseModel):
     on: date
+
+
+def server(bank: Bank, port: int, control_token: str) -> uvicorn.Server:
+    """A server on loopback that ends by itself when it is idle."""
+
+    def stop() -> None:
+        serving.should_exit = True
+
+    serving = uvicorn.Server(
+        uvicorn.Config(
+            application(bank, control_token, stop),
+            host="127.0.0.1",
+            port=port,
+            http=Line,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+        )
+    )
+    return serving
 
 
 def application(bank: Bank, control_token: str, stop: Callable[[], None]) -> FastAPI:
