@@ -1,0 +1,218 @@
+"""Breaks (chênh lệch): what did not match, why, and who owns it. Nothing is deleted; a closed break says why.
+
+"Expected" is not a break: what is sent and not yet due counts nowhere. "Missing at the bank" is not stored, it follows
+from the day: an expectation whose due date has passed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, text
+
+from reconciliation.statement import Sign
+
+_VIET_NAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+class Owner(StrEnum):
+    """Who has to do something about a break."""
+
+    PAYMENTS = "payments"
+    COLLECTION = "collection"
+    BENEFITS = "benefits"
+    FINANCE = "finance"
+    OPERATIONS = "operations"
+
+
+class BreakClass(StrEnum):
+    """Why a line or an expectation stands alone."""
+
+    MISSING_AT_BANK = "missing_at_bank"
+    """Due and not seen."""
+    UNKNOWN_TO_US = "unknown_to_us"
+    """A line without any of our keys."""
+    AMOUNT_DIFFERS = "amount_differs"
+    ACCOUNT_DIFFERS = "account_differs"
+    SIGN_DIFFERS = "sign_differs"
+    """Our reference on money that moved the other way, a return before its payment among them."""
+    DUPLICATE_AT_BANK = "duplicate_at_bank"
+    """One payment, two bookings (or two returns): to be recovered."""
+    NO_LONGER_EXPECTED = "no_longer_expected"
+    """Withdrawn as failed, and yet the money moved."""
+    AMBIGUOUS = "ambiguous"
+    """Several of our references on one line."""
+    RETURNED = "returned"
+    """Came back: unpaid again, a new account is wanted."""
+    UNDONE = "undone"
+    """A person took the match back."""
+    STATEMENT_GAP = "statement_gap"
+    """The statement does not follow on the one before it."""
+
+
+_OWNERS = {
+    BreakClass.MISSING_AT_BANK: Owner.PAYMENTS,
+    BreakClass.AMOUNT_DIFFERS: Owner.PAYMENTS,
+    BreakClass.ACCOUNT_DIFFERS: Owner.PAYMENTS,
+    BreakClass.SIGN_DIFFERS: Owner.PAYMENTS,
+    BreakClass.DUPLICATE_AT_BANK: Owner.PAYMENTS,
+    BreakClass.NO_LONGER_EXPECTED: Owner.PAYMENTS,
+    BreakClass.AMBIGUOUS: Owner.FINANCE,
+    BreakClass.RETURNED: Owner.BENEFITS,
+    BreakClass.UNDONE: Owner.FINANCE,
+    BreakClass.STATEMENT_GAP: Owner.OPERATIONS,
+}
+
+
+def day_of(at: datetime) -> date:
+    """The day in Viet Nam on which an instant lies."""
+    return at.astimezone(_VIET_NAM).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One open break, as a clerk sees it. Amounts in đồng."""
+
+    break_id: int | None
+    """None for what is missing at the bank: it ends when the line comes, not by a person."""
+    break_class: BreakClass
+    ledger_account: str
+    reference: str | None
+    sign: Sign | None
+    line_vnd: int | None
+    """What the bank booked."""
+    expected_vnd: int | None
+    since: date
+    """The booking date of the line, the due date of what is missing, the first day of a statement after a gap."""
+    detail: dict[str, Any]
+
+    @property
+    def owner(self) -> Owner:
+        if self.break_class is BreakClass.UNKNOWN_TO_US:
+            return Owner.COLLECTION if self.sign is Sign.CREDIT else Owner.PAYMENTS
+        return _OWNERS[self.break_class]
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        words = [self.break_class.value.replace("_", " "), f"on {self.ledger_account} since {self.since}"]
+        if self.reference:
+            words.append(self.reference)
+        if self.line_vnd is not None:
+            words.append(f"{self.sign} {self.line_vnd} đ")
+        if self.expected_vnd is not None and self.expected_vnd != self.line_vnd:
+            words.append(f"expected {self.expected_vnd} đ")
+        return ", ".join(words)
+
+
+_OPEN_BREAKS = text(
+    """
+SELECT b.break_id, b.class AS break_class, a.ledger_account,
+    coalesce(x.reference, b.detail ->> 'reference') AS reference, i.sign, i.amount_vnd AS line_vnd,
+    x.amount_vnd AS expected_vnd, coalesce(e.booked_on, s.from_on) AS since, b.detail
+FROM reconciliation.break b
+LEFT JOIN reconciliation.statement_item i USING (item_id)
+LEFT JOIN reconciliation.statement_entry e ON e.statement_id = i.statement_id AND e.entry_no = i.entry_no
+JOIN reconciliation.statement s ON s.statement_id = coalesce(b.statement_id, i.statement_id)
+JOIN reconciliation.own_account a ON a.own_account_id = s.own_account_id
+LEFT JOIN reconciliation.expectation x USING (expectation_id)
+WHERE b.opened_on <= :on AND (b.closed_on IS NULL OR b.closed_on > :on)
+UNION ALL
+SELECT NULL, 'missing_at_bank', a.ledger_account, x.reference, x.sign, NULL, x.amount_vnd, x.due_on, '{}'::jsonb
+FROM reconciliation.expectation x
+JOIN reconciliation.own_account a USING (own_account_id)
+WHERE x.state = 'open' AND x.due_on < :on AND x.amount_vnd IS NOT NULL
+ORDER BY since, ledger_account, break_class, reference, break_id
+"""
+)
+
+
+def open_breaks(connection: Connection, on: date) -> list[Break]:
+    """What stands alone at the end of a day, the oldest first. What is missing at the bank is told as known now.
+
+    A receipt of open amount (a notice to an employer) is never missing at the bank: arrears are the engine's to tell.
+    """
+    return [
+        Break(
+            break_id=row.break_id,
+            break_class=BreakClass(row.break_class),
+            ledger_account=row.ledger_account,
+            reference=row.reference,
+            sign=Sign(row.sign) if row.sign else None,
+            line_vnd=row.line_vnd,
+            expected_vnd=row.expected_vnd,
+            since=row.since,
+            detail=row.detail,
+        )
+        for row in connection.execute(_OPEN_BREAKS, {"on": on})
+    ]
+
+
+def close(connection: Connection, break_ids: Sequence[int], reason: str, on: date) -> int:
+    """Closes breaks that people or the engine have dealt with: posted otherwise, issued again, recovered."""
+    return connection.execute(
+        text(
+            "UPDATE reconciliation.break SET closed_on = greatest(:on, opened_on), reason = :reason "
+            "WHERE break_id = ANY(:break_ids) AND closed_on IS NULL"
+        ),
+        {"break_ids": list(break_ids), "reason": reason, "on": on},
+    ).rowcount
+
+
+_CLOSE_MATCHED = text(
+    """
+UPDATE reconciliation.break b SET closed_on = greatest(:on, b.opened_on), reason = 'matched'
+FROM reconciliation.match m
+WHERE b.closed_on IS NULL AND b.class NOT IN ('returned', 'undone') AND b.item_id = m.item_id AND m.undone_at IS NULL
+"""
+)
+_CLOSE_CHANGED = text(
+    """
+UPDATE reconciliation.break b SET closed_on = greatest(:on, b.opened_on), reason = 'now ' || c.break_class
+FROM pg_temp.candidate c
+WHERE b.closed_on IS NULL AND b.item_id = c.item_id AND b.class <> c.break_class
+"""
+)
+_OPEN_NEW = text(
+    """
+WITH opened AS (
+    INSERT INTO reconciliation.break (class, item_id, expectation_id, detail, opened_on)
+    SELECT c.break_class, c.item_id, c.expectation_id, c.detail, :on
+    FROM pg_temp.candidate c
+    WHERE NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.closed_on IS NULL AND b.item_id = c.item_id)
+    RETURNING class
+)
+SELECT class, count(*) FROM opened GROUP BY class
+"""
+)
+
+
+def keep(connection: Connection, on: date) -> dict[BreakClass, int]:
+    """Writes down what matching left in `pg_temp.candidate`: closes what was solved or is now something else, opens
+    what is new. Counts what was opened.
+    """
+    connection.execute(_CLOSE_MATCHED, {"on": on})
+    connection.execute(_CLOSE_CHANGED, {"on": on})
+    opened = connection.execute(_OPEN_NEW, {"on": on})
+    return {BreakClass(name): count for name, count in opened}
+
+
+def open_undone(connection: Connection, item_id: int, reason: str, on: date) -> None:
+    """The line of a match that a person took back is left to people."""
+    connection.execute(
+        text(
+            "UPDATE reconciliation.break SET closed_on = greatest(:on, opened_on), reason = 'undone' "
+            "WHERE item_id = :item_id AND closed_on IS NULL"
+        ),
+        {"item_id": item_id, "on": on},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO reconciliation.break (class, item_id, detail, opened_on) "
+            "VALUES ('undone', :item_id, jsonb_build_object('reason', CAST(:reason AS text)), :on)"
+        ),
+        {"item_id": item_id, "reason": reason, "on": on},
+    )

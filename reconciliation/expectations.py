@@ -1,0 +1,57 @@
+"""What should come or go on our accounts: all that reconciliation knows of payments and employers.
+
+The engine fills this in the transaction that sends or declares, and takes back what will not happen after all (a failed
+instruction). An expectation of a payout has its exact amount and is matched once. One of a contribution may leave the
+amount open, since the payer decides what he pays and how often: it stays open until it is withdrawn.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, text
+
+STAGING = "pg_temp.staged_expectation"
+"""The staging table of the session, made by `open_staging`."""
+
+
+def open_staging(connection: Connection) -> None:
+    """Empties the staging table of this session, to be filled in SQL before `expect_staged`.
+
+    `INSERT INTO pg_temp.staged_expectation (own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind)
+    SELECT …`: sign is debit for money out; amount null leaves it open, for receipts only; kind is the engine's word.
+    """
+    connection.execute(
+        text(
+            f"CREATE TEMP TABLE IF NOT EXISTS {STAGING.removeprefix('pg_temp.')} (own_account_id integer, sign text, "
+            "reference text, batch_reference text, amount_vnd bigint, due_on date, kind text) ON COMMIT DELETE ROWS"
+        )
+    )
+    connection.execute(text(f"TRUNCATE {STAGING}"))
+
+
+def expect_staged(connection: Connection) -> int:
+    """Expects what stands in the staging table, and empties it. At most one open expectation per account, sign and
+    reference: the database refuses a second.
+    """
+    expected = connection.execute(
+        text(
+            "INSERT INTO reconciliation.expectation "
+            "(own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind) "
+            f"SELECT own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind FROM {STAGING}"
+        )
+    ).rowcount
+    connection.execute(text(f"TRUNCATE {STAGING}"))
+    return expected
+
+
+def withdraw(connection: Connection, chosen: str, parameters: Mapping[str, object]) -> int:
+    """Expects no longer what failed or was taken back; returns how many were still open.
+
+    `chosen` is an SQL query of references with its `parameters`, so that thousands go in one statement.
+    """
+    return connection.execute(
+        text(
+            "UPDATE reconciliation.expectation SET state = 'withdrawn' "
+            f"WHERE state = 'open' AND reference IN ({chosen})"
+        ),
+        parameters,
+    ).rowcount

@@ -1,0 +1,57 @@
+-- What can be matched: the lines of the file, and the earlier lines of its accounts that are still a break, since what
+-- they waited for may have come. A line that a person has undone or closed is left to people. Of every line, the keys
+-- of ours that it carries: our references that were ever expected, in fields of the bank or in the text.
+WITH account AS (
+    SELECT DISTINCT own_account_id FROM reconciliation.statement WHERE file_id = :file_id
+), line AS (
+    SELECT i.item_id
+    FROM reconciliation.statement s
+    JOIN reconciliation.statement_item i USING (statement_id)
+    WHERE s.file_id = :file_id AND NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.item_id = i.item_id)
+    UNION ALL
+    SELECT b.item_id
+    FROM reconciliation.break b
+    JOIN reconciliation.statement_item i USING (item_id)
+    JOIN reconciliation.statement s ON s.statement_id = i.statement_id
+    WHERE b.closed_on IS NULL AND s.own_account_id IN (SELECT own_account_id FROM account)
+), item AS (
+    SELECT i.*, e.booked_on, e.payment_info_id, e.message_id, s.own_account_id, s.state = 'accepted' AS accepted
+    FROM line
+    JOIN reconciliation.statement_item i USING (item_id)
+    JOIN reconciliation.statement_entry e ON e.statement_id = i.statement_id AND e.entry_no = i.entry_no
+    JOIN reconciliation.statement s ON s.statement_id = i.statement_id
+    WHERE NOT EXISTS (SELECT FROM reconciliation.match m WHERE m.item_id = i.item_id)
+), told AS (
+    SELECT item_id, end_to_end_id AS reference, true AS echoed FROM item WHERE end_to_end_id IS NOT NULL
+    UNION ALL
+    SELECT item_id, instruction_id, true FROM item WHERE instruction_id IS NOT NULL
+    UNION ALL
+    SELECT item_id, unnest(found_references), false FROM item
+), known AS (
+    SELECT item_id, reference, bool_or(echoed) AS echoed
+    FROM told
+    WHERE EXISTS (SELECT FROM reconciliation.expectation x WHERE x.reference = told.reference)
+    GROUP BY item_id, reference
+), keyed AS (
+    SELECT
+        item_id, count(*) AS keys, min(reference) AS reference, bool_or(echoed) AS echoed,
+        array_agg(reference ORDER BY reference) AS rivals
+    FROM known
+    GROUP BY item_id
+)
+INSERT INTO pg_temp.candidate
+    (item_id, own_account_id, accepted, sign, amount_vnd, booked_on, returned, return_reason,
+    keys, reference, echoed, rivals, batch_reference)
+SELECT
+    i.item_id, i.own_account_id, i.accepted, i.sign, i.amount_vnd, i.booked_on, i.returned, i.return_reason,
+    coalesce(k.keys, 0), k.reference, k.echoed, k.rivals, batch.batch_reference
+FROM item i
+LEFT JOIN keyed k USING (item_id)
+LEFT JOIN LATERAL (
+    SELECT min(told_batch) AS batch_reference
+    FROM unnest(ARRAY[i.payment_info_id, i.message_id, i.end_to_end_id, i.instruction_id]) AS told_batch
+    WHERE i.detail_no = 0
+        AND k.item_id IS NULL
+        AND EXISTS (SELECT FROM reconciliation.expectation x WHERE x.batch_reference = told_batch)
+    HAVING count(DISTINCT told_batch) = 1
+) batch ON true

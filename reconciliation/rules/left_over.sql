@@ -1,0 +1,65 @@
+-- Why a line that no rule took is left: compared with the expectation it comes nearest to. A key of ours that disagrees
+-- in account, sign or amount is a break and is not tried by weaker rules.
+WITH nearest AS (
+    SELECT DISTINCT ON (c.item_id)
+        c.item_id, x.expectation_id, x.state, x.amount_vnd,
+        x.own_account_id = c.own_account_id AS same_account,
+        x.sign = c.sign AS same_sign,
+        x.amount_vnd IS NOT DISTINCT FROM c.amount_vnd OR x.amount_vnd IS NULL AS same_amount,
+        EXISTS (
+            SELECT FROM reconciliation.match m
+            WHERE m.expectation_id = x.expectation_id AND m.undone_at IS NULL AND m.returns_match_id IS NOT NULL
+        ) AS came_back
+    FROM pg_temp.candidate c
+    JOIN reconciliation.expectation x ON x.reference = c.reference
+    WHERE c.keys = 1 AND c.break_class IS NULL
+    ORDER BY c.item_id,
+        (x.sign = c.sign) DESC,
+        (x.own_account_id = c.own_account_id) DESC,
+        (x.amount_vnd IS NOT DISTINCT FROM c.amount_vnd) DESC,
+        array_position(ARRAY['open', 'matched', 'withdrawn'], x.state),
+        x.expectation_id
+), batch AS (
+    SELECT
+        c.item_id,
+        bool_or(x.own_account_id = c.own_account_id AND x.sign = c.sign) AS same,
+        bool_or(x.sign = c.sign) AS same_sign,
+        bool_and(x.state = 'withdrawn') AS withdrawn,
+        sum(x.amount_vnd) FILTER (WHERE x.state = 'open') AS open_vnd,
+        sum(x.amount_vnd) FILTER (WHERE x.state = 'matched') AS matched_vnd
+    FROM pg_temp.candidate c
+    JOIN reconciliation.expectation x ON x.batch_reference = c.batch_reference
+    GROUP BY c.item_id
+)
+UPDATE pg_temp.candidate c
+SET
+    expectation_id = n.expectation_id,
+    break_class = CASE
+        WHEN c.keys > 1 THEN 'ambiguous'
+        WHEN n.same_sign AND n.same_account AND n.same_amount THEN CASE
+            WHEN n.state = 'matched' THEN 'duplicate_at_bank'
+            WHEN n.state = 'withdrawn' THEN 'no_longer_expected'
+            ELSE 'ambiguous' END
+        WHEN n.came_back AND NOT n.same_sign AND n.same_account AND n.same_amount THEN 'duplicate_at_bank'
+        WHEN NOT n.same_sign AND c.sign = 'credit' AND c.returned AND n.same_account AND NOT n.same_amount
+            THEN 'amount_differs'
+        WHEN NOT n.same_sign THEN 'sign_differs'
+        WHEN NOT n.same_account THEN 'account_differs'
+        WHEN NOT n.same_amount THEN 'amount_differs'
+        WHEN b.withdrawn THEN 'no_longer_expected'
+        WHEN NOT b.same_sign THEN 'sign_differs'
+        WHEN NOT b.same THEN 'account_differs'
+        WHEN b.open_vnd IS NULL AND b.matched_vnd = c.amount_vnd THEN 'duplicate_at_bank'
+        WHEN b.item_id IS NOT NULL THEN 'amount_differs'
+        ELSE 'unknown_to_us' END,
+    detail = jsonb_strip_nulls(jsonb_build_object(
+        'rivals', CASE WHEN c.keys > 1 THEN to_jsonb(c.rivals) END,
+        'reference', CASE WHEN c.keys = 1 THEN c.reference END,
+        'batch_reference', c.batch_reference,
+        'line_vnd', c.amount_vnd,
+        'expected_vnd', coalesce(n.amount_vnd, b.open_vnd),
+        'return_reason', c.return_reason))
+FROM pg_temp.candidate self
+LEFT JOIN nearest n USING (item_id)
+LEFT JOIN batch b USING (item_id)
+WHERE self.item_id = c.item_id AND c.break_class IS NULL

@@ -1,0 +1,39 @@
+-- Rule 5: a payout came back. A credit that the bank marks as a return or a reversal, or that echoes our reference, on
+-- the account that paid, with the amount of a debit already matched under that reference and not yet returned. It is
+-- tied to that match, and is a break from its first day: the payment is unpaid again.
+WITH fit AS (
+    SELECT
+        c.item_id, c.amount_vnd, c.reference, c.accepted, c.return_reason, m.match_id, m.expectation_id,
+        row_number() OVER (PARTITION BY m.match_id ORDER BY c.booked_on, c.item_id) AS turn
+    FROM pg_temp.candidate c
+    JOIN reconciliation.expectation x ON x.reference = c.reference
+        AND x.own_account_id = c.own_account_id
+        AND x.sign = 'debit'
+        AND x.state = 'matched'
+        AND x.amount_vnd = c.amount_vnd
+    JOIN reconciliation.match m ON m.expectation_id = x.expectation_id
+        AND m.undone_at IS NULL
+        AND m.returns_match_id IS NULL
+        AND NOT m.open_amount
+    WHERE c.keys = 1
+        AND c.sign = 'credit'
+        AND (c.returned OR c.echoed)
+        AND NOT EXISTS (
+            SELECT FROM reconciliation.match back WHERE back.returns_match_id = m.match_id AND back.undone_at IS NULL
+        )
+), made AS (
+    INSERT INTO reconciliation.match
+        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, file_id, returns_match_id)
+    SELECT
+        item_id, expectation_id, amount_vnd, false, :rule, :rank,
+        jsonb_build_object('reference', reference, 'return_reason', return_reason),
+        :at, CASE WHEN accepted THEN :file_id END, match_id
+    FROM fit
+    WHERE turn = 1
+    RETURNING item_id, expectation_id, evidence
+), broken AS (
+    UPDATE pg_temp.candidate c
+    SET break_class = 'returned', expectation_id = made.expectation_id, detail = made.evidence
+    FROM made WHERE c.item_id = made.item_id
+)
+SELECT count(*) FROM made

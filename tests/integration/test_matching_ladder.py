@@ -1,0 +1,317 @@
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from bank_paper import Batch, Line, Paper
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from engine.database import Database
+from engine.vault import Vault
+from reconciliation import expectations, matching
+from reconciliation.breaks import BreakClass, close, open_breaks
+from reconciliation.intake import load_statement, register_account
+from reconciliation.matching import MatchCounts, MatchNotUndone, Rule
+from reconciliation.references import make_reference
+
+ACCOUNTS = ("8800000000001", "8800000000002")
+DAY = date(2026, 11, 2)
+LATER = DAY + timedelta(days=30)
+AT = datetime(2026, 11, 6, 18, tzinfo=timezone(timedelta(hours=7)))
+
+
+def pn(number: int) -> str:
+    return make_reference("PN", number)
+
+
+class Bank:
+    """Our side and the bank's: two accounts, what is expected on them, statements one after another."""
+
+    def __init__(self, database: Database, vault: Vault, directory: Path) -> None:
+        self.database = database
+        self.vault = vault
+        self.directory = directory
+        self.papers = [Paper(account, 10_000_000_000) for account in ACCOUNTS]
+        self.files = 0
+        with database.transaction() as connection:
+            self.accounts = [
+                register_account(connection, vault.fingerprint("account", account), f"cash_at_bank.{account[-1]}")
+                for account in ACCOUNTS
+            ]
+
+    def expect(
+        self,
+        *payments: tuple[int, int | None],
+        account: int = 0,
+        sign: str = "debit",
+        batch: str | None = None,
+        due_on: date = DAY,
+    ) -> None:
+        """Payments by number and amount."""
+        rows = [
+            {
+                "account": self.accounts[account],
+                "sign": sign,
+                "reference": pn(number),
+                "batch": batch,
+                "amount": amount,
+                "due_on": due_on,
+            }
+            for number, amount in payments
+        ]
+        with self.database.transaction() as connection:
+            expectations.open_staging(connection)
+            connection.execute(
+                text(
+                    f"INSERT INTO {expectations.STAGING} (own_account_id, sign, reference, batch_reference, "
+                    "amount_vnd, due_on, kind) "
+                    "VALUES (:account, :sign, :reference, :batch, :amount, :due_on, 'payment')"
+                ),
+                rows,
+            )
+            assert expectations.expect_staged(connection) == len(rows)
+
+    def withdraw(self, *numbers: int) -> int:
+        with self.database.transaction() as connection:
+            return expectations.withdraw(
+                connection, "SELECT unnest(CAST(:gone AS text[]))", {"gone": [pn(number) for number in numbers]}
+            )
+
+    def tells(self, *lines: Line | Batch, account: int = 0) -> MatchCounts:
+        """The bank's next statement is loaded and matched."""
+        return self.load(self.write(lines, account))
+
+    def write(self, lines: Sequence[Line | Batch], account: int = 0) -> Path:
+        self.files += 1
+        return self.papers[account].statement(self.directory / f"{self.files}.xml", DAY, lines)
+
+    def load(self, path: Path) -> MatchCounts:
+        with self.database.transaction() as connection:
+            loaded = load_statement(
+                connection,
+                path,
+                fingerprint=lambda account: self.vault.fingerprint("account", account),
+                protect=lambda words: self.vault.encrypt("statement_text", words.encode()),
+                recorded_at=AT,
+            )
+            counts = matching.match_file(connection, loaded.file_id, AT)
+            again = matching.match_file(connection, loaded.file_id, AT)
+            assert sum(again.matched.values()) == sum(again.breaks.values()) == 0
+            return counts
+
+    def settled(self, file_id: int) -> list[tuple[str, int, bool, str]]:
+        with self.database.transaction() as connection:
+            rows = connection.execute(text(matching.MATCHED_ITEMS), {"file_id": file_id})
+            return sorted((row.reference, row.amount_vnd, row.returned, row.rule) for row in rows)
+
+    def breaks(self) -> list[tuple[BreakClass, str | None]]:
+        with self.database.transaction() as connection:
+            return sorted((found.break_class, found.reference) for found in open_breaks(connection, LATER))
+
+
+@pytest.fixture
+def bank(database: Database, vault: Vault, tmp_path: Path) -> Bank:
+    return Bank(database, vault, tmp_path)
+
+
+def test_a_payment_is_matched_by_the_bank_s_echo(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000), batch="B1")
+    counts = bank.tells(Batch((Line(-3_000_000, pn(1)), Line(-4_000_000, pn(2))), "B1"))
+    assert counts.matched[Rule.ECHO] == 2
+    assert bank.settled(1) == [(pn(1), 3_000_000, False, "echo"), (pn(2), 4_000_000, False, "echo")]
+    assert bank.breaks() == []
+
+
+def test_a_payment_is_matched_by_our_code_in_what_the_bank_made_of_the_text(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    memo = f"MBVCB.1234567890.123456.{pn(1).lower()[:6]} {pn(1).lower()[6:]} luong huu T11.CT tu 0011 toi 99"
+    assert bank.tells(Line(-3_000_000, text=memo)).matched[Rule.CODE] == 1
+    assert bank.settled(1) == [(pn(1), 3_000_000, False, "code")]
+
+
+def test_a_batch_booked_without_details_pays_what_is_still_expected_of_it(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000), (3, 5_000_000), batch="B1")
+    assert bank.withdraw(2) == 1
+    counts = bank.tells(Batch((Line(-3_000_000), Line(-5_000_000)), "B1", with_details=False))
+    assert counts.matched[Rule.BATCH] == 2
+    assert bank.settled(1) == [(pn(1), 3_000_000, False, "batch"), (pn(3), 5_000_000, False, "batch")]
+    assert bank.tells(Batch((Line(-8_000_000),), "B1", with_details=False)).breaks == {BreakClass.DUPLICATE_AT_BANK: 1}
+
+
+def test_a_batch_with_another_sum_is_a_break(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000), batch="B1")
+    counts = bank.tells(Batch((Line(-6_999_999),), "B1", with_details=False))
+    assert counts.breaks == {BreakClass.AMOUNT_DIFFERS: 1}
+    assert sum(counts.matched.values()) == 0
+
+
+def test_a_return_is_tied_to_the_payment_it_undoes(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000))
+    counts = bank.tells(Line(3_000_000, pn(1), reason="AC04"), Line(-3_000_000, pn(1)), Line(-4_000_000, pn(2)))
+    assert counts.matched == {Rule.ECHO: 2, Rule.CODE: 0, Rule.BATCH: 0, Rule.RETURN: 1}
+    assert bank.settled(1) == [
+        (pn(1), 3_000_000, False, "echo"),
+        (pn(1), 3_000_000, True, "return"),
+        (pn(2), 4_000_000, False, "echo"),
+    ]
+    assert bank.breaks() == [(BreakClass.RETURNED, pn(1))]
+
+
+def test_a_return_told_before_its_payment_is_tied_when_the_payment_comes(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    assert bank.tells(Line(3_000_000, pn(1), reason="AC04")).breaks == {BreakClass.SIGN_DIFFERS: 1}
+    assert bank.tells(Line(-3_000_000, pn(1))).matched[Rule.RETURN] == 1
+    assert bank.settled(2) == [(pn(1), 3_000_000, False, "echo"), (pn(1), 3_000_000, True, "return")]
+    assert bank.breaks() == [(BreakClass.RETURNED, pn(1))]
+
+
+def test_money_that_comes_back_twice_or_in_part_is_not_a_return(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 3_000_000))
+    bank.tells(Line(-3_000_000, pn(1)), Line(-3_000_000, pn(2)))
+    counts = bank.tells(
+        Line(3_000_000, pn(1), reason="AC04"),
+        Line(3_000_000, pn(1), reason="AC04"),
+        Line(2_999_000, pn(2), reason="AC04"),
+    )
+    assert counts.matched[Rule.RETURN] == 1
+    assert counts.breaks == {
+        BreakClass.RETURNED: 1,
+        BreakClass.DUPLICATE_AT_BANK: 1,
+        BreakClass.AMOUNT_DIFFERS: 1,
+    }
+
+
+def test_a_credit_that_only_speaks_of_our_reference_is_left_to_a_person(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    bank.tells(Line(-3_000_000, pn(1)))
+    assert bank.tells(Line(3_000_000, text=f"tra lai {pn(1)}")).breaks == {BreakClass.SIGN_DIFFERS: 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "account", "expected"),
+    [
+        (Line(-3_000_001, pn(1)), 0, BreakClass.AMOUNT_DIFFERS),
+        (Line(-3_000_000, pn(1)), 1, BreakClass.ACCOUNT_DIFFERS),
+        (Line(3_000_000, pn(1)), 0, BreakClass.SIGN_DIFFERS),
+        (Line(-3_000_000, pn(99)), 0, BreakClass.UNKNOWN_TO_US),
+        (Line(-3_000_000), 0, BreakClass.UNKNOWN_TO_US),
+        (Line(-3_000_000, text=f"{pn(1)} {pn(2)}"), 0, BreakClass.AMBIGUOUS),
+        (Line(-3_000_000, pn(1), text=f"thay {pn(2)}"), 0, BreakClass.AMBIGUOUS),
+        (Line(-3_000_000, pn(3)), 0, BreakClass.NO_LONGER_EXPECTED),
+    ],
+)
+def test_a_reference_that_disagrees_leaves_the_ladder(
+    bank: Bank, line: Line, account: int, expected: BreakClass
+) -> None:
+    bank.expect((1, 3_000_000), (2, 3_000_000), (3, 3_000_000))
+    bank.withdraw(3)
+    counts = bank.tells(line, account=account)
+    assert counts.breaks == {expected: 1}
+    assert sum(counts.matched.values()) == 0
+
+
+def test_of_two_debits_for_one_payment_one_settles_and_the_other_is_to_be_recovered(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    counts = bank.tells(Line(-3_000_000, pn(1)), Line(-3_000_000, text=pn(1)))
+    assert counts.matched[Rule.ECHO] == 1
+    assert counts.breaks == {BreakClass.DUPLICATE_AT_BANK: 1}
+    assert bank.tells(Line(-3_000_000, pn(1))).breaks == {BreakClass.DUPLICATE_AT_BANK: 1}
+
+
+def test_a_receipt_of_open_amount_takes_whatever_comes_as_often_as_it_comes(bank: Bank) -> None:
+    bank.expect((7, None), sign="credit")
+    assert bank.tells(Line(500, text=pn(7)), Line(500, text=pn(7)), Line(11, pn(7))).matched == {
+        Rule.ECHO: 1,
+        Rule.CODE: 2,
+        Rule.BATCH: 0,
+        Rule.RETURN: 0,
+    }
+    assert bank.tells(Line(1, pn(7))).matched[Rule.ECHO] == 1
+
+
+def test_amount_and_date_alone_never_match(bank: Bank) -> None:
+    bank.expect((1, 3_141_592))
+    assert sum(bank.tells(Line(-3_141_592)).matched.values()) == 0
+
+
+def test_what_is_due_and_not_seen_is_missing_at_the_bank_after_its_day(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    with bank.database.transaction() as connection:
+        assert open_breaks(connection, DAY) == []
+        (missing,) = open_breaks(connection, DAY + timedelta(days=1))
+    assert (missing.break_class, missing.reference, missing.expected_vnd) == (
+        BreakClass.MISSING_AT_BANK,
+        pn(1),
+        3_000_000,
+    )
+
+
+def test_matches_on_a_waiting_statement_count_once_the_gap_is_closed(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000))
+    bank.tells(Line(77))
+    missing = bank.write([Line(-3_000_000, pn(1))])
+    assert bank.tells(Line(-4_000_000, pn(2))).matched[Rule.ECHO] == 1
+    assert bank.settled(2) == []
+    bank.load(missing)
+    assert bank.settled(3) == [(pn(1), 3_000_000, False, "echo"), (pn(2), 4_000_000, False, "echo")]
+
+
+def test_an_undone_match_is_open_again_and_left_to_people(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    bank.tells(Line(-3_000_000, pn(1)))
+    with bank.database.transaction() as connection:
+        matching.undo(connection, 1, "the bank confirmed another payee", AT)
+    assert bank.breaks() == [(BreakClass.MISSING_AT_BANK, pn(1)), (BreakClass.UNDONE, None)]
+    assert bank.settled(1) == []
+    assert bank.tells(Line(-3_000_000, pn(1))).matched[Rule.ECHO] == 1
+    with bank.database.transaction() as connection, pytest.raises(MatchNotUndone):
+        matching.undo(connection, 1, "again", AT)
+
+
+def test_a_match_that_was_returned_cannot_be_undone_before_its_return(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    bank.tells(Line(-3_000_000, pn(1)), Line(3_000_000, pn(1), reason="AC04"))
+    with bank.database.transaction() as connection, pytest.raises(MatchNotUndone):
+        matching.undo(connection, 1, "wrong", AT)
+
+
+def test_a_break_closed_by_a_person_is_not_matched_afterwards(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    bank.tells(Line(3_000_000, pn(1), reason="AC04"))
+    with bank.database.transaction() as connection:
+        (found,) = (entry for entry in open_breaks(connection, DAY + timedelta(days=9)) if entry.break_id)
+        assert found.break_id is not None
+        assert close(connection, [found.break_id], "paid back by hand", DAY + timedelta(days=9)) == 1
+    assert bank.tells(Line(-3_000_000, pn(1))).matched == {Rule.ECHO: 1, Rule.CODE: 0, Rule.BATCH: 0, Rule.RETURN: 0}
+
+
+def test_the_database_refuses_wrong_matches(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 3_000_000))
+    bank.expect((3, 3_000_000), account=1)
+    bank.tells(Line(-3_000_000, pn(1)), Line(-3_000_000), Line(3_000_000), Line(-2_000_000))
+    insert = (
+        "INSERT INTO reconciliation.match (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, "
+        "matched_at) VALUES (:item, :expectation, :amount, false, 'echo', 1, '{}', :at)"
+    )
+    wrong = (
+        (1, 2, 3_000_000),  # the item is used
+        (2, 1, 3_000_000),  # the expectation is met
+        (2, 2, 1_000_000),  # a part
+        (3, 2, 3_000_000),  # the other way
+        (4, 2, 2_000_000),  # another amount
+        (2, 3, 3_000_000),  # another account
+    )
+    for item, expectation, amount in wrong:
+        with pytest.raises(DBAPIError), bank.database.transaction() as connection:
+            connection.execute(text(insert), {"item": item, "expectation": expectation, "amount": amount, "at": AT})
+    with bank.database.transaction() as connection:
+        connection.execute(text(insert), {"item": 2, "expectation": 2, "amount": 3_000_000, "at": AT})
+
+
+def test_one_reference_is_expected_once_at_a_time(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    with pytest.raises(DBAPIError, match="expectation_open_once"):
+        bank.expect((1, 3_000_000))
+    bank.withdraw(1)
+    bank.expect((1, 3_000_000))
