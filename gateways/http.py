@@ -16,7 +16,7 @@ from gateways.scrub import scrub
 from gateways.signing import load_key
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_MAX_ANSWER_BYTES = 128 * 1024 * 1024
+_MAX_ANSWER_BYTES = 512 * 1024 * 1024  # a statement of a million payments
 _LOGGED_CHARACTERS = 2000
 _BEFORE_SENDING = (
     httpx2.ConnectError,

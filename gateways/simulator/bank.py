@@ -39,7 +39,6 @@ class Bank:
         self._state = State()
         for event in events(home):
             self._state.apply(event)
-        self._rendered: tuple[str, bytes] = ("", b"")
 
     def close(self) -> None:
         self._journal.close()
@@ -75,11 +74,8 @@ class Bank:
     def statement(self, name: str) -> bytes | None:
         with self._lock:
             statement = self._state.statements.get(name)
-            if statement is None:
-                return None
-            if self._rendered[0] != name:
-                self._rendered = (name, reports.statement_document(statement))
-            return self._rendered[1]
+        # Written outside the lock: a closed day no longer changes, and a large one must not hold up payments.
+        return None if statement is None else reports.statement_document(statement)
 
     def public_keys(self) -> dict[str, str]:
         with self._lock:
@@ -155,14 +151,14 @@ class Bank:
 
     def _taken(self, message_id: str, digest: str, order: OrderedFile, computer_time: datetime) -> Event:
         """The event of a file that is taken, with what the bank decides on each payment."""
-        seen = set(self._state.live_references)
+        accepted_here: set[str] = set()
         payments = []
         for payment in order.payments:
             rejected_for = behaviour_of(payment.account).rejected_for
-            if payment.end_to_end_id in seen:
+            if payment.end_to_end_id in accepted_here or payment.end_to_end_id in self._state.live_references:
                 rejected_for = DUPLICATE
             if rejected_for is None:
-                seen.add(payment.end_to_end_id)
+                accepted_here.add(payment.end_to_end_id)
             payments.append([*astuple(payment), rejected_for])
         after_cut_off = self._now(computer_time).time() > CUT_OFF
         return {

@@ -33,6 +33,7 @@ class Journal:
             raise BooksInUse(str(home)) from error
         self._file = os.fdopen(descriptor, "ab")
         _drop_cut_line(home / FILE_NAME)
+        _keep_name(home)
 
     def append(self, event: Event) -> None:
         """Writes the event and waits for the disk: one wait for a file of payments, however many it holds."""
@@ -53,6 +54,13 @@ def events(home: Path) -> Iterator[Event]:
         for line in file:
             if line.endswith(b"\n"):
                 yield json.loads(line)
+
+
+def _keep_name(home: Path) -> None:
+    """A new file survives a power cut only once its directory is on the disk too."""
+    directory = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(directory)
+    os.close(directory)
 
 
 def _drop_cut_line(path: Path) -> None:

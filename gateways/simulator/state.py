@@ -123,6 +123,7 @@ class State:
         self.live_references: set[str] = set()
         """References of payments that were accepted: a second one is a duplicate."""
         self.credit_ids: set[str] = set()
+        self._waiting: list[PaymentFile] = []
         self._returns: list[tuple[date, str, OrderedPayment, str]] = []
 
     def apply(self, event: Event) -> None:
@@ -186,6 +187,7 @@ class State:
             payments,
         )
         self.files[file.message_id] = file
+        self._waiting.append(file)
         self.live_references.update(payment.end_to_end_id for payment in file.accepted)
         self._book_due(self.on)
 
@@ -194,9 +196,10 @@ class State:
         self._book_due(on)
 
     def _book_due(self, on: date) -> None:
-        for file in self.files.values():
-            if file.state is FileState.WAITING and file.booking_on <= on:
+        for file in self._waiting:
+            if file.booking_on <= on:
                 self._book(file)
+        self._waiting = [file for file in self._waiting if file.state is FileState.WAITING]
 
     def _book(self, file: PaymentFile) -> None:
         account = self.accounts.get(file.debtor_account)

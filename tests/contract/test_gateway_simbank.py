@@ -32,7 +32,7 @@ from gateways.simulator.bank import Bank
 from gateways.simulator.books import read_books
 from gateways.simulator.client import ControlRefused, SimulatorControl
 from gateways.simulator.faults import Call, Fault
-from gateways.simulator.process import Address, _free_port, ensure_running, read_address, stop, write_address
+from gateways.simulator.process import Address, ensure_running, read_address, stop, write_address
 from gateways.simulator.service import server
 
 VIET_NAM = timezone(timedelta(hours=7))
@@ -121,13 +121,15 @@ def bank(tmp_path: Path) -> Iterator[SimulatedBank]:
     """The bank's server on a thread of this process: the same code on the same wire, started in an instant."""
     home = tmp_path / "bank"
     books = Bank(home)
-    address = Address.new(_free_port())
-    write_address(home, address)
-    serving = server(books, address.port, address.control_token)
+    token = Address.new(0).control_token
+    serving = server(books, 0, token)
     thread = threading.Thread(target=serving.run)
     thread.start()
     while not serving.started:
+        assert thread.is_alive()
         os.sched_yield()
+    address = Address(serving.servers[0].sockets[0].getsockname()[1], token, None)
+    write_address(home, address)
     bank = SimulatedBank(home, address.base_url)
     yield bank
     bank.close()
