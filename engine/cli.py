@@ -39,6 +39,7 @@ from engine.payments import run, tracing
 from engine.payments.batch import dispatch
 from engine.payments.proof import Proof, prove
 from engine.payments.settlement import import_statement
+from engine.people import files as people_files
 from engine.settings import Settings
 from engine.workers import relay
 from gateways.errors import GatewayError
@@ -295,7 +296,7 @@ def award_import(file: ExistingFile, person: As, as_json: AsJson = False) -> Non
 def payout_account_import(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
     """Nhận tài khoản: stores the payout accounts of a file, or nothing at all."""
     with _installation() as installation, installation.database.transaction(person) as connection:
-        result = award_files.import_payout_accounts(
+        result = people_files.import_payout_accounts(
             connection, installation.vault, file, recorded_at=installation.clock().now()
         )
     _print_result(asdict(result), as_json)

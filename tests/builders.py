@@ -8,8 +8,13 @@ from sqlalchemy import Connection, text
 
 from engine.clock import VIET_NAM
 from engine.database import Database
+from engine.installation import Installation
 from engine.payments import gateways, run
+from engine.payments.batch import dispatch
 from engine.vault import Vault
+from gateways.signing import ensure_key
+from gateways.simulator import process
+from gateways.simulator.client import SimulatorControl
 
 PERIOD = date(2026, 11, 1)
 PAY_ON = date(2026, 11, 2)
@@ -117,3 +122,20 @@ def approved_run(database: Database) -> None:
     for person in ("minh", "hoa"):
         with database.transaction(person) as connection:
             run.approve(connection, RUN, person, AT)
+
+
+def open_bank(installation: Installation) -> None:
+    """A simulated bank of the installation's own, which knows our key and holds our money."""
+    process.ensure_running(installation.simulator_home)
+    public_key = ensure_key(installation.signing_key("simbank"))
+    with SimulatorControl(installation.simulator_home) as control:
+        control.set_clock(AT)
+        control.register_client("thuchi", public_key)
+        for fund, account in ACCOUNTS.items():
+            control.open_account(account, f"BHXH {fund}", OPENING_VND)
+
+
+def dispatch_run(installation: Installation) -> None:
+    with installation.database.transaction("lan") as connection:
+        capabilities = installation.gateway("simbank").capabilities
+        dispatch(connection, RUN, capabilities, PAY_ON, AT)

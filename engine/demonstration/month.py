@@ -19,7 +19,7 @@ from gateways.simulator.client import SimulatorControl
 from gateways.simulator.faults import Fault
 from sqlalchemy import text
 
-from engine.awards.files import import_awards, import_payout_accounts
+from engine.awards.files import import_awards
 from engine.clock import VIET_NAM
 from engine.database import EMBEDDED_DATABASE, Addresses, Database, addresses, upgrade
 from engine.demonstration.population import write_population
@@ -31,6 +31,7 @@ from engine.payments.agreement import require_agreement
 from engine.payments.batch import dispatch
 from engine.payments.proof import Proof, prove
 from engine.payments.settlement import ImportedStatement, import_statement
+from engine.people.files import import_payout_accounts
 from engine.settings import Settings
 from engine.workers.relay import work
 from gateways.signing import ensure_key

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from reconciliation.breaks import BreakClass
 from reconciliation.proof import AccountProof
 from sqlalchemy import Connection, text
 
@@ -57,12 +58,13 @@ def prove(connection: Connection, on: date) -> Proof:
         )
     )
     totals = _totals(connection, rows)
-    accounts = tuple(proof.prove(connection, on, lambda code, day: balances.balance(connection, code, on=day)))
+    accounts = tuple(proof.prove(connection, on, lambda code, day: balances.balance(connection, code, on=day).vnd))
+    found = breaks.open_breaks(connection, on)
     differences = [
         *agreement.differences(connection),
         *_unbalanced_totals(totals),
         *(difference for account in accounts for difference in account.differences),
-        *(entry.description for entry in breaks.open_breaks(connection, on)),
+        *(each.description for each in found if each.break_class is not BreakClass.RETURNED),
     ]
     return Proof(rows, totals, _inquiries_resolved(connection), accounts, tuple(differences))
 

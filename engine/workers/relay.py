@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import dramatiq
 import structlog
+from dramatiq.errors import BrokerError
+from redis.exceptions import RedisError
 
 from engine import outbox
 from engine.database import Database
@@ -36,8 +38,12 @@ def relay(
         with database.transaction() as connection:
             offers = outbox.offer(connection, _AT_ONCE)
             still_open = outbox.open_messages(connection)
-        for offer in offers:
-            actors[offer.actor](offer.message_id)
+        try:
+            for offer in offers:
+                actors[offer.actor](offer.message_id)
+        except (BrokerError, RedisError) as error:
+            # What could not be handed on is offered again when its lease is over.
+            log.warning("broker_unavailable", error=type(error).__name__)
         if progress is not None:
             progress(still_open)
         if until_idle and not still_open:

