@@ -17,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import UserDefinedType
 
 
@@ -27,6 +28,10 @@ class TransactionId(UserDefinedType[str]):
 
     def get_col_spec(self, **_: object) -> str:
         return "xid8"
+
+
+# So that comparing these tables with a database knows the type there as well.
+PGDialect.ischema_names["xid8"] = TransactionId
 
 
 metadata = MetaData(schema="ledger")
