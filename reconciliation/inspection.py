@@ -31,12 +31,37 @@ class Verdict(IntEnum):
     """A part could not be read: nothing of the file may be used."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class InspectedStatement:
     """One statement of the file, and the references its booked entries carry, each once, in the order of the file."""
 
-    end: StatementEnd | None = None
-    references: dict[str, None] = field(default_factory=dict)
+    end: StatementEnd
+    references: tuple[str, ...]
+
+    def as_json(self) -> Json:
+        statement = self.end.statement
+        return {
+            "account": statement.account,
+            "currency": statement.currency,
+            "id": statement.id,
+            "from": statement.from_on.isoformat() if statement.from_on else None,
+            "to": statement.to_on.isoformat() if statement.to_on else None,
+            "opening": statement.opening,
+            "closing": statement.closing,
+            "entries": self.end.entries,
+            "not_booked": self.end.not_booked,
+            "sum_credits": self.end.sum_credits,
+            "sum_debits": self.end.sum_debits,
+            "adds_up": self.end.adds_up,
+            "references": list(self.references),
+        }
+
+
+@dataclass(slots=True)
+class _References:
+    """The references met so far in a statement."""
+
+    found: dict[str, None] = field(default_factory=dict)
 
     def take(self, entry: Entry) -> None:
         """Notes the references of a booked entry: those the bank echoes, and ours wherever they stand."""
@@ -49,32 +74,11 @@ class InspectedStatement:
     def _note(self, references: BankReferences, *words: str | None) -> None:
         given = references.end_to_end_id
         if given is not None and given.upper() not in _NO_REFERENCE:
-            self.references[given] = None
+            self.found[given] = None
         searched = (references.instruction_id, references.transaction_id, *words)
         for text in searched:
             if text is not None:
-                self.references.update(dict.fromkeys(find_references(text)))
-
-    def as_json(self) -> Json:
-        end = self.end
-        if end is None:
-            return {}
-        statement = end.statement
-        return {
-            "account": statement.account,
-            "currency": statement.currency,
-            "id": statement.id,
-            "from": statement.from_on.isoformat() if statement.from_on else None,
-            "to": statement.to_on.isoformat() if statement.to_on else None,
-            "opening": statement.opening,
-            "closing": statement.closing,
-            "entries": end.entries,
-            "not_booked": end.not_booked,
-            "sum_credits": end.sum_credits,
-            "sum_debits": end.sum_debits,
-            "adds_up": end.adds_up,
-            "references": list(self.references),
-        }
+                self.found.update(dict.fromkeys(find_references(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def inspect(path: Path) -> Inspection:
     """Reads the whole file; a file that is refused still shows the statements that were read before its end."""
     statements: list[InspectedStatement] = []
     problems: list[Problem] = []
-    current = InspectedStatement()
+    references = _References()
     file_format = None
     verdict = Verdict.READ
     try:
@@ -116,12 +120,11 @@ def inspect(path: Path) -> Inspection:
             match event:
                 case StatementStart(statement):
                     file_format = file_format or statement.format
-                    current = InspectedStatement()
+                    references = _References()
                 case Entry():
-                    current.take(event)
+                    references.take(event)
                 case StatementEnd():
-                    current.end = event
-                    statements.append(current)
+                    statements.append(InspectedStatement(event, tuple(references.found)))
                     problems.extend(event.contradictions)
     except StatementRefused as refused:
         problems.extend(refused.problems)

@@ -38,8 +38,8 @@ DECIMALS: Final[dict[str, int]] = {
 
 _DIGITS_AT_MOST: Final = 18
 """What ISO 20022 allows, and what a 64-bit integer holds."""
-_POINT: Final = re.compile(r"[0-9]+(?:\.([0-9]*))?")
-_COMMA: Final = re.compile(r"[0-9]+,([0-9]*)")
+_POINT: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+_COMMA: Final = re.compile(r"[0-9]+,[0-9]*")
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[TZ+-][0-9:.TZ+-]*)?")
 _SHOWN: Final = 30
 
@@ -55,7 +55,7 @@ class Unreadable(Exception):
 
 
 def read_decimal_point(text: str, currency: str) -> int:
-    """An ISO 20022 amount, such as `4250000` or `12.50`, in minor units of its currency."""
+    """An ISO 20022 amount, such as `4250000`, `12.50` or `.6`, in minor units of its currency."""
     return _minor_units(_POINT, text.strip(" \t\r\n"), ".", currency)
 
 

@@ -188,6 +188,7 @@ def test_zeros_beyond_the_currency_are_accepted(amount: str) -> None:
         ("1,000", ProblemCode.AMOUNT),
         ("1 000", ProblemCode.AMOUNT),
         ("NaN", ProblemCode.AMOUNT),
+        (".", ProblemCode.AMOUNT),
         ("0x10", ProblemCode.AMOUNT),
         ("١٠٠٠", ProblemCode.AMOUNT),
         ("", ProblemCode.AMOUNT),
@@ -201,6 +202,7 @@ def test_every_other_amount_refuses_the_file_and_names_the_place(amount: str, co
 def test_minor_units_follow_the_currency() -> None:
     euro = ACCOUNT.replace("VND", "EUR")
     assert read_entries(document(entry("2.5", currency="EUR"), account=euro))[0].amount == 250
+    assert read_entries(document(entry(".6", currency="EUR"), account=euro))[0].amount == 60
     dinar = ACCOUNT.replace("VND", "KWD")
     assert read_entries(document(entry("2.5", currency="KWD"), account=dinar))[0].amount == 2500
     assert refusal(document(entry("885.12345", currency="EUR"), account=euro))[0] is ProblemCode.FRACTION
