@@ -1,0 +1,1 @@
+"""Banks and wallets: they speak wire protocols and know nothing else. Stateless, without database or queue."""

@@ -4,9 +4,11 @@ GatewayError
 ├── Refused          `never`   the provider or our own check said no
 │   ├── BadBatch
 │   ├── BadDocument
+│   ├── UnsafeKey
 │   └── Unsupported
 ├── NotSent          `retry`   nothing left our side
-└── Ambiguous        `inquire` something may have happened
+├── Ambiguous        `inquire` something may have happened
+└── SimulatorError             the simulated bank, see `gateways/simulator/errors.py`
 """
 
 from collections.abc import Sequence
@@ -52,6 +54,12 @@ class BadDocument(Refused):
     """The document is not what its name says: not well-formed, not valid against its schema, or too large."""
 
     code = "bad_document"
+
+
+class UnsafeKey(Refused):
+    """The signing key cannot be used: no Ed25519 key, or a file that others than its owner can read."""
+
+    code = "unsafe_signing_key"
 
 
 class Unsupported(Refused):

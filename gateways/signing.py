@@ -13,13 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateways.errors import Refused
-
-
-class UnsafeKey(Refused):
-    """The signing key cannot be used: no Ed25519 key, or a file that others than its owner can read."""
-
-    code = "unsafe_signing_key"
+from gateways.errors import UnsafeKey
 
 
 class SigningKey:

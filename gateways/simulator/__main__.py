@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from gateways.simulator.bank import Bank
-from gateways.simulator.journal import BooksInUse
+from gateways.simulator.errors import BooksInUse
 from gateways.simulator.process import Address, read_address, write_pid
 from gateways.simulator.service import server
 

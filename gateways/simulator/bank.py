@@ -7,17 +7,14 @@ from pathlib import Path
 
 from gateways.simulator import reports
 from gateways.simulator.behaviour import behaviour_of
+from gateways.simulator.errors import Contradiction, Unread
 from gateways.simulator.journal import Event, Journal, events
-from gateways.simulator.reading import OrderedFile, Unread, digest_of, read_order
+from gateways.simulator.reading import OrderedFile, digest_of, read_order
 from gateways.simulator.state import FileState, PaymentFile, State
 
 VIET_NAM = timezone(timedelta(hours=7))
 CUT_OFF = time(16, 30)
 DUPLICATE = "AM05"
-
-
-class Forbidden(Exception):
-    """What was asked of the bank contradicts its books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,8 @@ class Bank:
                 order = read_order(content, message_id)
             except Unread as refusal:
                 refused = {"event": "refused", "message_id": message_id, "digest": digest}
-                self._write({**refused, "reason": refusal.code, "text": str(refusal)})
-                return Receipt(422, refusal.code, str(refusal), digest)
+                self._write({**refused, "reason": refusal.answer_code, "text": str(refusal)})
+                return Receipt(422, refusal.answer_code, str(refusal), digest)
             self._write(self._taken(message_id, digest, order, computer_time))
             return Receipt(202, "ACCEPTED", f"{len(order.payments)} payments received", digest)
 
@@ -91,7 +88,7 @@ class Bank:
         with self._lock:
             local = at.astimezone(VIET_NAM)
             if self._state.last_closed is not None and local.date() < self._state.last_closed:
-                raise Forbidden(f"{self._state.last_closed} is already closed")
+                raise Contradiction(f"{self._state.last_closed} is already closed")
             self._write({"event": "clock", "at": local.isoformat(), "on": local.date().isoformat()})
 
     def open_account(self, account: str, name: str, balance_vnd: int, computer_time: datetime) -> None:
@@ -102,7 +99,7 @@ class Bank:
                 opened = {"event": "account", "account": account, "name": name, "balance_vnd": balance_vnd}
                 self._write({**opened, "on": self._state.on.isoformat()})
             elif known.name != name:
-                raise Forbidden("the account belongs to somebody else")
+                raise Contradiction("the account belongs to somebody else")
 
     def add_credit(
         self,
@@ -118,7 +115,7 @@ class Bank:
         with self._lock:
             self._notice_date(computer_time)
             if account not in self._state.accounts:
-                raise Forbidden("there is no such account")
+                raise Contradiction("there is no such account")
             if credit_id in self._state.credit_ids:
                 return
             paid: Event = {"event": "credit", "credit_id": credit_id, "account": account, "amount_vnd": amount_vnd}
@@ -133,7 +130,7 @@ class Bank:
                 if statement.on == on:
                     return statement.name
             if self._state.last_closed is not None and on < self._state.last_closed:
-                raise Forbidden(f"{self._state.last_closed} is already closed")
+                raise Contradiction(f"{self._state.last_closed} is already closed")
             closed_at = self._now(computer_time).isoformat(timespec="seconds")
             self._write({"event": "closed", "on": on.isoformat(), "at": closed_at})
             return next(reversed(self._state.statements))

@@ -6,15 +6,9 @@ from typing import Any, Self
 
 import httpx2
 
-from gateways.errors import GatewayError
+from gateways.simulator.errors import ControlRefused
 from gateways.simulator.faults import Call, Fault
 from gateways.simulator.process import read_address
-
-
-class ControlRefused(GatewayError):
-    """The simulated bank did not do what it was told."""
-
-    code = "simulator_control_refused"
 
 
 class SimulatorControl:

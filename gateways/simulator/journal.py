@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gateways.simulator.errors import BooksInUse
+
 FILE_NAME = "books.jsonl"
 
 Event = dict[str, Any]
-
-
-class BooksInUse(Exception):
-    """Another process keeps these books."""
 
 
 class Journal:

@@ -15,18 +15,12 @@ from typing import Self
 
 import httpx2
 
-from gateways.errors import GatewayError
+from gateways.simulator.errors import SimulatorUnavailable
 
 _ADDRESS_FILE = "simulator.json"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
-
-
-class SimulatorUnavailable(GatewayError):
-    """The simulated bank could not be started or stopped; its log is in its home."""
-
-    code = "simulator_unavailable"
 
 
 @dataclass(frozen=True, slots=True)

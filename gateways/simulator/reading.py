@@ -15,28 +15,13 @@ from lxml import etree
 
 from gateways.errors import BadDocument
 from gateways.iso20022.schemas import safe_parser, validate
+from gateways.simulator.errors import Unread, Unsigned
 
 _READ = ("pain.001.001.03", "pain.001.001.09")
 _MAX_PAYMENTS = 5000
 _CLOCK_TOLERANCE_SECONDS = 600
 _SIGNATURE_INPUT = re.compile(r'sig1=(\(((?:"[@a-z-]+" ?)+)\);created=(\d+);keyid="([^"]+)";alg="ed25519")')
 _ALWAYS_COVERED = {"@method", "@path", "@query", "content-digest"}
-
-
-class Unread(Exception):
-    """The bank refuses the file as a whole, with a reason code."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Unsigned(Exception):
-    """The bank does not believe who sent the request."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

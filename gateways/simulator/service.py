@@ -14,9 +14,10 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateways.simulator.bank import Bank, Forbidden, Receipt
+from gateways.simulator.bank import Bank, Receipt
+from gateways.simulator.errors import Declined, Unsigned
 from gateways.simulator.faults import Call, Fault, Faults, Plan
-from gateways.simulator.reading import Unsigned, digest_of, verify_signature
+from gateways.simulator.reading import digest_of, verify_signature
 from gateways.simulator.wire import Cut, Line, proxy_page, told
 
 IDLE_SECONDS = 15 * 60
@@ -111,13 +112,9 @@ def application(bank: Bank, control_token: str, stop: Callable[[], None]) -> Fas
 
     app.add_middleware(notice_requests)
 
-    @app.exception_handler(Unsigned)
-    def unsigned(_: Request, error: Unsigned) -> Response:
-        return told(401, code=error.code, text=str(error))
-
-    @app.exception_handler(Forbidden)
-    def forbidden(_: Request, error: Forbidden) -> Response:
-        return told(409, code="FORBIDDEN", text=str(error))
+    @app.exception_handler(Declined)
+    def declined(_: Request, error: Declined) -> Response:
+        return told(401 if isinstance(error, Unsigned) else 409, code=error.answer_code, text=str(error))
 
     faults = Faults()
     _open_customer_door(app, bank, faults)

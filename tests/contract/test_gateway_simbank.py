@@ -30,7 +30,8 @@ from gateways.registry import open_gateway
 from gateways.signing import ensure_key
 from gateways.simulator.bank import Bank
 from gateways.simulator.books import read_books
-from gateways.simulator.client import ControlRefused, SimulatorControl
+from gateways.simulator.client import SimulatorControl
+from gateways.simulator.errors import ControlRefused
 from gateways.simulator.faults import Call, Fault
 from gateways.simulator.process import Address, ensure_running, read_address, stop, write_address
 from gateways.simulator.service import server

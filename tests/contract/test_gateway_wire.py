@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from gateways.contract import BatchAnswer, Gateway, GatewaySettings, Outcome, StatusReport
-from gateways.errors import Ambiguous, BadBatch, NotSent, Refused, Unsupported
+from gateways.errors import Ambiguous, BadBatch, NotSent, Refused, UnsafeKey, Unsupported
 from gateways.registry import adapters, capabilities_of, open_gateway
-from gateways.signing import UnsafeKey, content_digest, ensure_key
+from gateways.signing import content_digest, ensure_key
 
 CONTENT = b"<Document/>"
 Handler = Callable[[httpx2.Request], httpx2.Response]

@@ -14,11 +14,12 @@ from lxml import etree
 
 from gateways.iso20022 import pain001
 from gateways.iso20022.schemas import validate
-from gateways.simulator.bank import Bank, Forbidden
+from gateways.simulator.bank import Bank
 from gateways.simulator.behaviour import BY_ENDING
 from gateways.simulator.books import read_books
+from gateways.simulator.errors import BooksInUse, Contradiction
 from gateways.simulator.faults import Call, Fault, Faults, Plan
-from gateways.simulator.journal import FILE_NAME, BooksInUse, Journal, events
+from gateways.simulator.journal import FILE_NAME, Journal, events
 from gateways.simulator.reports import statement_document
 from gateways.simulator.state import State
 
@@ -120,9 +121,9 @@ def test_a_closed_day_stays_closed(open_bank: Callable[[], Bank]) -> None:
     bank.open_account(FUND, "BHXH", 100, NOW)
     bank.close_day(NOW.date(), NOW)
 
-    with pytest.raises(Forbidden):
+    with pytest.raises(Contradiction):
         bank.close_day(NOW.date() - timedelta(days=1), NOW)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Contradiction):
         bank.set_clock(NOW - timedelta(days=1))
     assert bank.close_day(NOW.date(), NOW) == "SIMBVNVX_20261125_camt053.xml"
 
@@ -143,9 +144,9 @@ def test_an_account_of_somebody_else_is_not_opened_again(open_bank: Callable[[],
     bank = open_bank()
     bank.open_account(FUND, "BHXH", 100, NOW)
 
-    with pytest.raises(Forbidden):
+    with pytest.raises(Contradiction):
         bank.open_account(FUND, "OTHER", 100, NOW)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Contradiction):
         bank.add_credit("C1", "999", "CTY", "01", "x", 11, NOW)
 
 
