@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from reconciliation.inspection import inspect
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
@@ -47,6 +46,7 @@ from gateways.simulator.books import read_books
 from ledger import balances, seals
 from ledger.errors import LedgerError
 from reconciliation.errors import ReconciliationError
+from reconciliation.inspection import inspect
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Thu chi bảo hiểm xã hội.")
 database_commands = typer.Typer(no_args_is_help=True, help="The database in use.")
@@ -78,7 +78,7 @@ On = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help=
 ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 RunCode = Annotated[str, typer.Argument(help="Such as 2026-11/1.")]
 
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False)
 
 
@@ -526,6 +526,8 @@ def _print_proof(proven: Proof) -> None:
 
 
 def _print_trial_balance(rows: list[balances.TrialBalanceRow]) -> None:
-    printed = [{"account": r.account, "name": r.name, "debit": r.debit.vnd, "credit": r.credit.vnd} for r in rows]
-    total = {"debit": sum(r["debit"] for r in printed), "credit": sum(r["credit"] for r in printed)}
+    printed: list[dict[str, Any]] = [
+        {"account": r.account, "name": r.name, "debit": r.debit.vnd, "credit": r.credit.vnd} for r in rows
+    ]
+    total = {side: sum(row[side] for row in printed) for side in ("debit", "credit")}
     _print_table("Bảng cân đối tài khoản", [*printed, {"account": "", "name": "Cộng", **total}])

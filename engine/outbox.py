@@ -50,9 +50,10 @@ def offer(connection: Connection, limit: int) -> list[Offer]:
 
 def subject(connection: Connection, message_id: int) -> str | None:
     """What an open message is about; None if its work is done."""
-    return connection.scalar(
+    found: str | None = connection.scalar(
         text("SELECT subject FROM engine.outbox WHERE message_id = :id AND done_at IS NULL"), {"id": message_id}
     )
+    return found
 
 
 def finish(connection: Connection, message_id: int) -> None:

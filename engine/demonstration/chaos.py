@@ -34,6 +34,9 @@ from ledger.seals import verify
 _PREPARED = "thuchi_prepared"
 _WORKER = [sys.executable, "-c", "from engine.cli import main; main()", "worker", "--until-idle"]
 _GIVE_UP_SECONDS = 120
+_LINES_PER_FILE = 20
+"""Many small files, so that a kill finds batches in every state."""
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class Report:
     """What the rounds showed; `problems` is empty when everything held."""
 
     kills: int = 0
-    killed_while_sending: int = 0
+    killed_while_working: int = 0
     """Kills that hit the worker after its start and before its end."""
     states_after_kill: dict[str, int] = field(default_factory=dict)
     """States of batches just after the kill, over all rounds: the moments that were hit."""
@@ -56,7 +59,7 @@ class Report:
         moments = ", ".join(f"{state} {count}" for state, count in sorted(self.states_after_kill.items()))
         verdict = "nothing lost, nothing paid twice" if not self.problems else "\n".join(self.problems)
         return (
-            f"{self.kills} kills, {self.killed_while_sending} of them while sending; batches just after a kill:"
+            f"{self.kills} kills, {self.killed_while_working} of them while the worker ran; batches just after a kill:"
             f" {moments}; {self.payments} payments, {self.credits} credits at the bank: {verdict}"
         )
 
@@ -68,14 +71,14 @@ def run_chaos(settings: Settings, kills: int, payees: int, seed: int, console: C
     settings = replace(settings, home=settings.home / "chaos")
     server = EmbeddedServer(settings.home)
     report, chance = Report(), random.Random(seed)  # noqa: S311 - moments, not secrets
-    silent = month.Reporter(lambda _name: None, lambda _unit, _done, _total: None)
+    silent = month.Reporter(lambda _name: None, lambda _done, _total, _shown: None)
     try:
         _prepare(settings, server, payees, seed, silent)
-        full_seconds = _undisturbed_seconds(settings, server)
+        first, last = _sending_seconds(settings, server)
         for number in range(kills):
             _restore(settings, server)
             report.kills += 1
-            _kill_a_worker(settings, chance.uniform(0.2, 1.0) * full_seconds, report)
+            _kill_a_worker(settings, chance.uniform(-0.05, 1.1) * (last - first), report)
             _run_worker(settings)
             _finish_and_judge(settings, number, silent, report)
             console.print(f"kill {number + 1} of {kills}: {len(report.problems)} problems")
@@ -89,7 +92,7 @@ def _prepare(settings: Settings, server: EmbeddedServer, payees: int, seed: int,
     """An approved month with its batches waiting, kept as a template beside the simulated bank's directory."""
     installation = month.fresh_installation(settings, payees, seed)
     month.prepare(installation, payees, seed, silent)
-    month.dispatch_run(installation)
+    month.dispatch_run(installation, _LINES_PER_FILE)
     installation.database.close()
     simulator.stop(installation.simulator_home)
     shutil.rmtree(settings.home / "simulator-prepared", ignore_errors=True)
@@ -116,27 +119,46 @@ def _copy_database(server: EmbeddedServer, source: str, target: str) -> None:
         connection.execute(statement.format(sql.Identifier(target), sql.Identifier(source)))
 
 
-def _undisturbed_seconds(settings: Settings, server: EmbeddedServer) -> float:
+def _sending_seconds(settings: Settings, server: EmbeddedServer) -> tuple[float, float]:
+    """After how many seconds an undisturbed worker seals its first batch, and has sent its last."""
     _restore(settings, server)
-    began = time.perf_counter()
-    _run_worker(settings)
-    return time.perf_counter() - began
-
-
-def _kill_a_worker(settings: Settings, after_seconds: float, report: Report) -> None:
+    installation = _installation(settings)
     process = _start_worker(settings)
+    began, first = time.perf_counter(), 0.0
     try:
-        process.wait(after_seconds)
-    except subprocess.TimeoutExpired:
+        while True:
+            elapsed = time.perf_counter() - began
+            states = _batch_states(installation)
+            first = first or (elapsed if set(states) != {"ready"} else 0.0)
+            if not {"ready", "sending"} & set(states) or elapsed > _GIVE_UP_SECONDS:
+                return first, elapsed
+            time.sleep(_LOOK_SECONDS)
+    finally:
         process.kill()
         process.wait()
-        report.killed_while_sending += 1
+        installation.database.close()
+
+
+def _kill_a_worker(settings: Settings, seconds_after_first: float, report: Report) -> None:
+    """Kills a worker some time after it has sealed its first batch; at once if the time is negative."""
     installation = _installation(settings)
-    with installation.database.transaction() as connection:
-        states = Counter(report.states_after_kill)
-        states.update(connection.scalars(text("SELECT state FROM engine.batch")))
-        report.states_after_kill = dict(states)
+    process = _start_worker(settings)
+    try:
+        while seconds_after_first >= 0 and process.poll() is None and set(_batch_states(installation)) == {"ready"}:
+            time.sleep(_LOOK_SECONDS)
+        process.wait(max(seconds_after_first, 0))
+    except subprocess.TimeoutExpired:
+        report.killed_while_working += 1
+    finally:
+        process.kill()
+        process.wait()
+    report.states_after_kill = dict(Counter(report.states_after_kill) + _batch_states(installation))
     installation.database.close()
+
+
+def _batch_states(installation: Installation) -> Counter[str]:
+    with installation.database.transaction() as connection:
+        return Counter(connection.scalars(text("SELECT state FROM engine.batch")))
 
 
 def _run_worker(settings: Settings) -> None:

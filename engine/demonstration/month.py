@@ -10,13 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
-from gateways.simulator.client import SimulatorControl
-from gateways.simulator.faults import Fault
 from sqlalchemy import text
 
 from engine.awards.files import import_awards
@@ -36,6 +34,8 @@ from engine.settings import Settings
 from engine.workers.relay import work
 from gateways.signing import ensure_key
 from gateways.simulator import process as simulator
+from gateways.simulator.client import SimulatorControl
+from gateways.simulator.faults import Fault
 from ledger.balances import TrialBalanceRow, trial_balance
 
 GATEWAY = "simbank"
@@ -59,8 +59,9 @@ class Reporter:
     """Tells people how the month goes on; the command line draws it."""
 
     phase: Callable[[str], None]
-    advance: Callable[[str, int, int], None]
-    """(unit, done, total)"""
+    """A new part begins."""
+    advance: Callable[[int, int, str], None]
+    """How much of the part is done, of how much, and what people want to see beside it, such as the money."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -114,8 +115,12 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
         population = write_population(directory, payees, seed)
     with report.timed("gateway"):
         _onboard_bank(installation, at)
+
+    def decided(done: int, total: int) -> None:
+        report.advance(done, total, "hồ sơ")
+
     with report.timed("awards"), database.transaction("preparer") as connection:
-        import_awards(connection, vault, population.awards, decided_on=PAY_ON, recorded_at=at)
+        import_awards(connection, vault, population.awards, decided_on=PAY_ON, recorded_at=at, progress=decided)
     with report.timed("accounts"), database.transaction("preparer") as connection:
         import_payout_accounts(connection, vault, population.payout_accounts, recorded_at=at)
     with report.timed("run"):
@@ -140,10 +145,12 @@ def pay(installation: Installation, report: Reporter) -> None:
         _check(installation.database)
 
 
-def dispatch_run(installation: Installation) -> None:
-    """Puts the approved run into batches that wait for a worker."""
+def dispatch_run(installation: Installation, lines_per_file: int | None = None) -> None:
+    """Puts the approved run into batches that wait for a worker; smaller ones than the bank's limit if asked."""
     set_time(installation, PAY_ON, 9)
     capabilities = installation.gateway(GATEWAY).capabilities
+    if lines_per_file is not None:
+        capabilities = replace(capabilities, max_lines_per_file=lines_per_file)
     with installation.database.transaction("preparer") as connection:
         dispatch(connection, f"{PERIOD:%Y-%m}/1", capabilities, PAY_ON, _at(PAY_ON, 9))
 
@@ -152,7 +159,7 @@ def plan_faults(installation: Installation) -> None:
     """Of every five files, one is taken by the bank and its answer is lost, and one is lost before the bank has it."""
     with installation.database.transaction() as connection:
         message_ids = list(connection.scalars(text("SELECT message_id FROM engine.batch ORDER BY batch_no")))
-    with SimulatorControl(installation.simulator_home) as control:
+    with bank_control(installation) as control:
         for place, message_id in enumerate(message_ids):
             if place % 5 == 1:
                 control.plan_fault(Fault.DROP_AFTER, message_id=message_id)
@@ -196,8 +203,16 @@ def fetch_statements(installation: Installation, on: date) -> list[ImportedState
 
 def close_day(installation: Installation, day: date) -> None:
     """The simulated bank ends its day: returns that fall due are booked, the statements are written."""
-    with SimulatorControl(installation.simulator_home) as control:
+    with bank_control(installation) as control:
         control.close_day(day)
+
+
+@contextmanager
+def bank_control(installation: Installation) -> Iterator[SimulatorControl]:
+    """The control door of this home's simulated bank, which is started where it does not run."""
+    simulator.ensure_running(installation.simulator_home)
+    with SimulatorControl(installation.simulator_home) as control:
+        yield control
 
 
 def fresh_installation(settings: Settings, payees: int, seed: int) -> Installation:
@@ -236,9 +251,8 @@ def _addresses(settings: Settings) -> Addresses:
 
 
 def _onboard_bank(installation: Installation, at: datetime) -> None:
-    simulator.ensure_running(installation.simulator_home)
     public_key = ensure_key(installation.signing_key(GATEWAY))
-    with SimulatorControl(installation.simulator_home) as control:
+    with bank_control(installation) as control:
         control.set_clock(at)
         control.register_client(CLIENT_ID, public_key)
         for fund, account in FUNDS.items():
@@ -271,21 +285,27 @@ def _unconfirmed_of_awards(connection: Any) -> list[str]:
 
 
 def _work(installation: Installation, report: Reporter) -> None:
-    with installation.database.engine.connect() as connection:
-        total = connection.scalar(text("SELECT count(*) FROM engine.outbox WHERE done_at IS NULL")) or 0
-    work(
-        installation,
-        threading.Event(),
-        until_idle=True,
-        progress=lambda left: report.advance("lô lệnh", max(total - left, 0), total),
-    )
+    """Relay and actors until nothing is open; the report shows payments and money on their way."""
+
+    def progress(_open_messages: int) -> None:
+        with installation.database.engine.connect() as connection:
+            sent = connection.execute(text(_SENT)).one()
+        report.advance(sent.payments, sent.total, f"{sent.amount_vnd:,} đ".replace(",", "."))
+
+    work(installation, threading.Event(), until_idle=True, progress=progress)
+
+
+_SENT = """
+    SELECT coalesce(sum(payments), 0) AS total, coalesce(sum(payments) FILTER (WHERE sent), 0) AS payments,
+           coalesce(sum(amount_vnd) FILTER (WHERE sent), 0) AS amount_vnd
+    FROM (SELECT *, state NOT IN ('ready', 'sending') AS sent FROM engine.batch) b"""
 
 
 def set_time(installation: Installation, day: date, hour: int) -> None:
     at = _at(day, hour)
     with installation.database.transaction() as connection:
         connection.execute(text("UPDATE engine.demonstration SET now_at = :at"), {"at": at})
-    with SimulatorControl(installation.simulator_home) as control:
+    with bank_control(installation) as control:
         control.set_clock(at)
 
 

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from engine.demonstration.month import Reporter
 
@@ -18,25 +26,32 @@ _PHASES = {
     "dispatch": "Gửi lệnh chi",
     "statements": "Sao kê và đối soát",
     "proof": "Biên bản đối chiếu",
+    "done": "Xong",
 }
 
 
 @contextmanager
 def console_reporter(console: Console) -> Iterator[Reporter]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[shown]}"),
+    )
     with Progress(*columns, console=console) as progress:
         running: list[TaskID] = []
 
         def phase(name: str) -> None:
             for task in running:
-                progress.update(task, total=1, completed=1)
+                total = progress.tasks[task].total or 1
+                progress.update(task, total=total, completed=total)
                 progress.stop_task(task)
-            running[:] = [progress.add_task(f"{_PHASES[name]} ({name})", total=None)]
+            running[:] = [progress.add_task(_PHASES[name], total=None, shown="")]
 
-        def advance(unit: str, done: int, total: int) -> None:
-            progress.update(running[0], description=f"{unit}", completed=done, total=total)
+        def advance(done: int, total: int, shown: str) -> None:
+            progress.update(running[0], completed=done, total=total, shown=shown)
 
         yield Reporter(phase, advance)
-        phase_done = running
-        for task in phase_done:
-            progress.update(task, total=1, completed=1)
+        phase("done")

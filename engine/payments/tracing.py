@@ -37,12 +37,12 @@ _PARTS = {
         WHERE l.debit_reference = :reference OR l.credit_reference = :reference
         ORDER BY e.entry_id, l.line_no""",
     "statement_lines": """
-        SELECT s.bank_id AS statement, x.expectation_id, i.sign, i.amount_vnd, e.booked_on, e.bank_reference,
-               i.return_reason, m.rule
-        FROM reconciliation.match m JOIN reconciliation.statement_item i USING (item_id)
-        JOIN reconciliation.statement_entry e USING (entry_id) JOIN reconciliation.statement s USING (statement_id)
-        JOIN reconciliation.expectation x USING (expectation_id)
-        WHERE x.reference = :reference ORDER BY e.booked_on, m.match_id""",
+        SELECT s.bank_id AS statement, i.sign, i.amount_vnd, e.booked_on, e.bank_reference, i.return_reason, m.rule
+        FROM reconciliation.expectation x JOIN reconciliation.match m USING (expectation_id)
+        JOIN reconciliation.statement_item i USING (item_id)
+        JOIN reconciliation.statement_entry e USING (statement_id, entry_no)
+        JOIN reconciliation.statement s USING (statement_id)
+        WHERE x.reference = :reference AND m.undone_at IS NULL ORDER BY e.booked_on, m.match_id""",
 }
 
 

@@ -15,7 +15,9 @@ QUEUE = "thuchi"
 
 def open_broker(settings: Settings) -> dramatiq.Broker:
     if settings.redis_url:
-        broker: dramatiq.Broker = RedisBroker(url=settings.redis_url, namespace="thuchi", middleware=[])
+        broker: dramatiq.Broker = RedisBroker(  # type: ignore[no-untyped-call]
+            url=settings.redis_url, namespace="thuchi", middleware=[]
+        )
     else:
         broker = StubBroker(middleware=[])
     broker.declare_queue(QUEUE)

@@ -9,8 +9,8 @@ from io import BytesIO
 import httpx2
 import pytest
 from lxml import etree
-from mockbank import schema  # type: ignore[import-untyped]
-from mockbank.server import Config, make_server  # type: ignore[import-untyped]
+from mockbank import schema
+from mockbank.server import Config, make_server
 
 from gateways.contract import Outcome
 from gateways.iso20022 import pain001, pain002
