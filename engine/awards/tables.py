@@ -1,6 +1,6 @@
 """Tables of claims and awards. Claims and awards are append-only; an amount is closed and added, never edited."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, LargeBinary, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, Index, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TIMESTAMP, UUID
 
 from engine.people.tables import imported_file, metadata, person, recorded
@@ -19,6 +19,7 @@ claim = Table(
     Column("reason", Text),
     Column("findings", JSONB, nullable=False),
     Column("imported_from", LargeBinary, ForeignKey(imported_file.c.sha256)),
+    Index("claim_insured_person_id_idx", "insured_person_id"),
 )
 
 award = Table(
@@ -38,6 +39,8 @@ award = Table(
     Column("findings", JSONB, nullable=False),
     Column("recorded_at", TIMESTAMP(timezone=True), nullable=False),
     Column("awarded_by", Text, nullable=False),
+    Index("award_claim_id_idx", "claim_id"),
+    Index("award_person_id_idx", "person_id"),
 )
 
 award_amount = Table(

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -49,6 +50,7 @@ person = Table(
     Column("birth_date", Date, nullable=False),
     Column("province", Text, nullable=False),
     Column("area", Text, nullable=False),
+    Index("person_phone_fingerprint_idx", "phone_fingerprint"),
 )
 
 vital_event = Table(
@@ -72,6 +74,7 @@ payout_account = Table(
     Column("holder_name", Text, nullable=False),
     Column("valid_during", DATERANGE, nullable=False),
     recorded(),
+    Index("payout_account_account_fingerprint_idx", "account_fingerprint"),
 )
 
 contribution_period = Table(
@@ -99,4 +102,5 @@ relation = Table(
     Column("studying", Boolean, nullable=False),
     Column("alone", Boolean, nullable=False),
     recorded(),
+    Index("relation_relative_person_id_idx", "relative_person_id"),
 )

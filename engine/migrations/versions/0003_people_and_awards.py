@@ -22,9 +22,6 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE DOMAIN engine.recording AS tstzrange NOT NULL
-    CHECK (NOT isempty(VALUE) AND NOT lower_inf(VALUE) AND lower_inc(VALUE) AND NOT upper_inc(VALUE));
-
 CREATE TABLE engine.imported_file (
     sha256 bytea PRIMARY KEY CHECK (length(sha256) = 32),
     kind text NOT NULL,
@@ -58,7 +55,7 @@ CREATE TABLE engine.vital_event (
     person_id uuid NOT NULL REFERENCES engine.person,
     kind text NOT NULL CHECK (kind = 'death'),
     happened_on date NOT NULL,
-    recorded_during engine.recording,
+    recorded_during tstzrange NOT NULL,
     EXCLUDE USING gist (person_id WITH =, kind WITH =, recorded_during WITH &&)
 );
 
@@ -70,7 +67,7 @@ CREATE TABLE engine.payout_account (
     account_fingerprint bytea NOT NULL,
     holder_name text NOT NULL CHECK (holder_name <> ''),
     valid_during daterange NOT NULL CHECK (NOT isempty(valid_during)),
-    recorded_during engine.recording,
+    recorded_during tstzrange NOT NULL,
     EXCLUDE USING gist (person_id WITH =, valid_during WITH &&, recorded_during WITH &&)
 );
 CREATE INDEX ON engine.payout_account (account_fingerprint);
@@ -86,7 +83,7 @@ CREATE TABLE engine.contribution_period (
     wage_vnd bigint CHECK (wage_vnd > 0),
     coefficient numeric CHECK (coefficient > 0),
     seniority_percent numeric CHECK (seniority_percent >= 0),
-    recorded_during engine.recording,
+    recorded_during tstzrange NOT NULL,
     CHECK ((regime = 'state') = (coefficient IS NOT NULL) AND (regime = 'state') = (wage_vnd IS NULL)),
     CHECK (seniority_percent IS NULL OR regime = 'state'),
     EXCLUDE USING gist (person_id WITH =, months WITH &&, recorded_during WITH &&)
@@ -103,7 +100,7 @@ CREATE TABLE engine.relation (
     impairment_percent integer NOT NULL DEFAULT 0 CHECK (impairment_percent BETWEEN 0 AND 100),
     studying boolean NOT NULL DEFAULT false,
     alone boolean NOT NULL DEFAULT false,
-    recorded_during engine.recording,
+    recorded_during tstzrange NOT NULL,
     EXCLUDE USING gist (person_id WITH =, relative_person_id WITH =, recorded_during WITH &&)
 );
 CREATE INDEX ON engine.relation (relative_person_id);
@@ -156,7 +153,7 @@ CREATE TABLE engine.award_amount (
     ),
     amount_vnd bigint NOT NULL CHECK (amount_vnd > 0),
     findings jsonb NOT NULL,
-    recorded_during engine.recording,
+    recorded_during tstzrange NOT NULL,
     EXCLUDE USING gist (award_id WITH =, entitled_during WITH &&, recorded_during WITH &&)
 );
 
@@ -171,6 +168,8 @@ BEGIN
     END LOOP;
     FOREACH kept IN ARRAY ARRAY['vital_event', 'payout_account', 'contribution_period', 'relation', 'award_amount'] LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE (recorded_during) ON engine.%I TO thuchi_application', kept);
+        EXECUTE format('ALTER TABLE engine.%I ADD CONSTRAINT recorded_from_an_instant CHECK (NOT isempty('
+            'recorded_during) AND NOT lower_inf(recorded_during) AND lower_inc(recorded_during))', kept);
         EXECUTE format('CREATE TRIGGER only_close_recorded BEFORE UPDATE ON engine.%I '
             'FOR EACH ROW EXECUTE FUNCTION engine.only_close_recorded()', kept);
         EXECUTE format('CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON engine.%I '
