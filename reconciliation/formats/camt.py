@@ -21,7 +21,7 @@ from reconciliation.formats.amounts import Unreadable
 from reconciliation.formats.camt_elements import LOCAL_NAMES, local_name
 from reconciliation.formats.camt_entry import ForeignEntry, RawDetail, read_detail, read_entry
 from reconciliation.formats.camt_header import read_header, read_page
-from reconciliation.statement import EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
+from reconciliation.statement import Entry, EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
 
 _FAMILIES: Final = {"Stmt": "camt.053", "Rpt": "camt.052", "Ntfctn": "camt.054"}
 _PROBLEMS_AT_MOST: Final = 100
@@ -101,12 +101,17 @@ class _Reading:
                 checked = True
             name = LOCAL_NAMES[element.tag]
             if name == "TxDtls":
-                self._details.append(read_detail(element))
-                element.clear()
+                if self._is_detail(element):
+                    self._details.append(read_detail(element))
+                    element.clear()
             elif name == "Ntry":
                 opened = self._statement_of(element.getparent())
                 if opened is not None:
-                    yield from self._entry(opened, element)
+                    if not opened.header_read:
+                        yield from self._start(opened)
+                    entry = self._entry(opened, element)
+                    if entry is not None:
+                        yield entry
             elif name == "GrpHdr":
                 self._message_page = read_page(element, "MsgPgntn")
             else:
@@ -115,6 +120,13 @@ class _Reading:
                     yield from self._end(opened)
         if not checked and stream.root is not None:
             _refuse_doctype(stream.root)
+
+    def _is_detail(self, element: etree._Element) -> bool:
+        """Whether it stands in an entry of a statement, and not in what a bank added for its own use."""
+        entry = element.getparent()
+        if entry is not None and local_name(entry) == "NtryDtls":
+            entry = entry.getparent()
+        return entry is not None and local_name(entry) == "Ntry" and self._statement_of(entry.getparent()) is not None
 
     def _statement_of(self, element: etree._Element | None) -> _Open | None:
         """The statement that this element is; other messages, too, have elements called Rpt."""
@@ -129,12 +141,12 @@ class _Reading:
         self._open = _Open(element, f"{local_name(element)}[{self.statements}]")
         return self._open
 
-    def _entry(self, opened: _Open, element: etree._Element) -> Iterator[StatementEvent]:
-        yield from self._start(opened)
+    def _entry(self, opened: _Open, element: etree._Element) -> Entry | None:
         details, self._details = self._details, []
         opened.position += 1
+        place = f"{opened.place}/Ntry[{opened.position}]"
+        entry = None
         if opened.statement is not None:
-            place = f"{opened.place}/Ntry[{opened.position}]"
             try:
                 entry, impossible = read_entry(element, place, opened.statement, details)
             except ForeignEntry as foreign:
@@ -145,14 +157,14 @@ class _Reading:
                 opened.tally.not_added += 1
                 self.refuse(error.code, _place(element, f"{place}{error.where}"), error.detail)
             else:
-                if impossible:
-                    opened.contradict(element, place, impossible)
+                opened.contradict(element, place, impossible)
                 opened.tally.add(entry)
-                yield entry
         _free(element)
+        return entry
 
     def _end(self, opened: _Open) -> Iterator[StatementEvent]:
-        yield from self._start(opened)
+        if not opened.header_read:
+            yield from self._start(opened)
         if opened.statement is not None:
             yield opened.tally.end(opened.statement, opened.place, opened.contradictions)
         self._open = None
@@ -160,8 +172,6 @@ class _Reading:
 
     def _start(self, opened: _Open) -> Iterator[StatementEvent]:
         """Reads the header, which stands before the first entry, once."""
-        if opened.header_read:
-            return
         opened.header_read = True
         family = _FAMILIES[local_name(opened.element)]
         try:

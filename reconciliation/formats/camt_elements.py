@@ -55,14 +55,27 @@ def text_at(element: etree._Element | None, *names: str) -> str | None:
     return text_of(child(element, *names))
 
 
+def choice(element: etree._Element, names: frozenset[str]) -> str | None:
+    """The text of the child that stands for a choice, such as Dt or DtTm; or the element's own, as in version 01."""
+    for candidate in element:
+        if LOCAL_NAMES[candidate.tag] in names:
+            return text_of(candidate)
+    return text_of(element)
+
+
 def account_number(account: etree._Element | None) -> str | None:
     """The number of an account, whatever it is called: IBAN, other, BBAN, or proprietary in version 01."""
     if account is None:
         return None
-    kinds = children(child(account, "Id"))
-    return (
-        text_of(kinds.get("IBAN"))
-        or text_at(kinds.get("Othr"), "Id")
-        or text_of(kinds.get("BBAN"))
-        or text_at(kinds.get("PrtryAcct"), "Id")
-    )
+    identification = child(account, "Id")
+    for kind in () if identification is None else identification:
+        match LOCAL_NAMES[kind.tag]:
+            case "IBAN" | "BBAN":
+                number = text_of(kind)
+            case "Othr" | "PrtryAcct":
+                number = text_at(kind, "Id")
+            case _:
+                continue
+        if number is not None:
+            return number
+    return None

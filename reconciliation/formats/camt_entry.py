@@ -14,6 +14,7 @@ from reconciliation.formats.camt_elements import (
     account_number,
     child,
     children,
+    choice,
     local_name,
     text_at,
     text_of,
@@ -27,6 +28,8 @@ _STATUSES: Final = {
     "FUTR": EntryStatus.PENDING,
     "INFO": EntryStatus.INFORMATION,
 }
+_CODES: Final = frozenset({"Cd", "Prtry"})
+_DAYS: Final = frozenset({"Dt", "DtTm"})
 _TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 _ONCE: Final = ("Amt", "CdtDbtInd", "RvslInd", "Sts", "BookgDt", "ValDt")
 
@@ -163,7 +166,7 @@ def _amount(element: etree._Element | None, account_currency: str | None, status
 
 
 def _status(element: etree._Element | None) -> EntryStatus:
-    text = None if element is None else text_of(element) or text_at(element, "Cd") or text_at(element, "Prtry")
+    text = None if element is None else choice(element, _CODES)
     if text is None:
         # Version 08 requires it and some banks leave it out: their statements hold bookings only.
         return EntryStatus.BOOKED
@@ -187,7 +190,7 @@ def _date(element: etree._Element | None, where: str) -> date | None:
     """A choice of Dt and DtTm; version 01 may write the date itself."""
     if element is None:
         return None
-    text = text_at(element, "Dt") or text_at(element, "DtTm") or text_of(element)
+    text = choice(element, _DAYS)
     if text is None:
         return None
     try:

@@ -465,6 +465,14 @@ def test_a_hostile_file_is_refused(name: str) -> None:
     assert refusal(data)[0] is code
 
 
+def test_what_a_bank_adds_for_its_own_use_is_no_detail() -> None:
+    added = "<SplmtryData><Envlp><Ntry><NtryDtls><TxDtls/></NtryDtls></Ntry><TxDtls/></Envlp></SplmtryData>"
+    inside = f"<NtryDtls><TxDtls><Refs><EndToEndId>PN1</EndToEndId></Refs>{added}</TxDtls></NtryDtls>"
+    first, second = read_entries(document(entry(inside=inside) + added + entry(inside=inside)))
+    assert [len(first.details), len(second.details)] == [1, 1]
+    assert first.details[0].references.end_to_end_id == "PN1"
+
+
 def test_entries_outside_a_statement_do_not_count() -> None:
     inside = entry() + f"<SplmtryData><Envlp>{entry('9')}</Envlp></SplmtryData>"
     assert read_end(document(inside)).sum_credits == 1000
