@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from engine.people.accounts import Account, Change, bank_problem, change_accounts, holder_problem, number_problem
 from engine.people.imported_file import keep, receive
-from engine.people.person import NAME, PERSONAL_ID, PERSONAL_ID_DIGITS, ids_by_personal_id
+from engine.people.person import NAME, PERSONAL_ID, PERSONAL_ID_DIGITS, PERSONAL_ID_FORM, ids_by_personal_id
 from engine.people.workbook import Problems, Row, Sheet, fold, read_sheets
 from engine.vault import Vault
 
@@ -67,7 +67,7 @@ def import_payout_accounts(
 def _read(row: Row) -> tuple[str | None, Account | None]:
     """The personal id and the account of a row, each only if it can be one."""
     personal_id = row.digits(PERSONAL_ID, PERSONAL_ID_DIGITS)
-    if personal_id is None or not (personal_id.isdigit() and len(personal_id) == PERSONAL_ID_DIGITS):
+    if personal_id is None or not PERSONAL_ID_FORM.fullmatch(personal_id):
         row.problem(PERSONAL_ID, "a personal id has 12 digits")
         personal_id = None
     bank_bin = row.required_text(BANK)

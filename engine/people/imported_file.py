@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 
+from engine import audit
 from engine.errors import NotFound, WrongInput
 from engine.people.tables import imported_file
 
@@ -40,7 +41,7 @@ def receive(connection: Connection, path: Path, kind: str) -> Arrival:
 def keep(
     connection: Connection, arrival: Arrival, *, rows: int, outcome: Mapping[str, object], recorded_at: datetime
 ) -> None:
-    """Notes that the file was imported and what it did."""
+    """Notes that the file was imported, what it did and who did it."""
     connection.execute(
         insert(imported_file).values(
             sha256=arrival.sha256,
@@ -51,3 +52,4 @@ def keep(
             recorded_at=recorded_at,
         )
     )
+    audit.record(connection, "imported", arrival.sha256.hex(), recorded_at, kind=arrival.kind, rows=rows)

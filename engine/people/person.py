@@ -30,9 +30,10 @@ PROVINCE, AREA_COLUMN = "Mã tỉnh", "Khu vực"
 PERSON_COLUMNS = (NAME, SEX_COLUMN, BIRTH_DATE, INSURED_NUMBER, PERSONAL_ID, PHONE, PROVINCE, AREA_COLUMN)
 
 PERSONAL_ID_DIGITS = 12
+PERSONAL_ID_FORM = re.compile(r"[0-9]{12}")
 _INSURED_NUMBER_DIGITS = 10
-_MOBILE = re.compile(r"0[35789]\d{8}")
-_LANDLINE = re.compile(r"02\d{9}")
+_MOBILE = re.compile(r"0[35789][0-9]{8}")
+_LANDLINE = re.compile(r"02[0-9]{9}")
 _EARLIEST_BIRTH = date(1900, 1, 1)
 
 
@@ -94,7 +95,7 @@ def personal_id_problems(personal_id: str | None, sex: str | None, birth_date: d
     """
     if personal_id is None:
         return ["must be filled in"]
-    if not re.fullmatch(r"[0-9]{12}", personal_id):
+    if not PERSONAL_ID_FORM.fullmatch(personal_id):
         return ["a personal id has 12 digits"]
     problems = []
     if personal_id[0] != "0" or personal_id[1:3] not in _personal_id_provinces():

@@ -27,11 +27,11 @@ _HEADING_ROWS = 10
 """How far down the heading may stand, below a title."""
 
 # A lone cell far out makes a reader lay out everything before it: no form of ours passes column AZ or row 199,999.
-_FAR_CELL = re.compile(rb'\br="(?:[A-Z]{3}\d+|[B-Z][A-Z]\d+|[A-Z]+(?:[2-9]\d{5}|\d{7,}))"')
+_FAR_CELL = re.compile(rb'\br="(?:[A-Z]{3}[0-9]+|[B-Z][A-Z][0-9]+|[A-Z]+(?:[2-9][0-9]{5}|[0-9]{7,}))"')
 
-_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
-_MONTH = re.compile(r"(\d{1,2})/(\d{4})")
-_AMOUNT = re.compile(r"\d+|\d{1,3}(?:\.\d{3})+|\d{1,3}(?:,\d{3})+")
+_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
+_MONTH = re.compile(r"([0-9]{1,2})/([0-9]{4})")
+_AMOUNT = re.compile(r"[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,3}(?:,[0-9]{3})+")
 _YES_NO = {"có": True, "không": False}
 
 Cell = str | int | float | bool | date | None
@@ -164,7 +164,7 @@ class Row:
             return None
         # The shortest text of a binary number is what the clerk typed; no arithmetic is done on it before that.
         text = str(value).replace(",", ".")
-        if isinstance(value, bool) or not re.fullmatch(r"\d{1,6}(\.\d{1,4})?", text):
+        if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,4})?", text):
             self.problem(column, f"{shown(value)} is not a number of at most four decimal places")
             return None
         return text.removesuffix(".0")
@@ -195,7 +195,10 @@ class Row:
 
 def read_sheets(path: Path, sheets: Collection[Sheet], problems: Problems) -> dict[str, list[Row]]:
     """The filled rows of each sheet by its name; a missing sheet or column is a problem, and gives no rows."""
-    if path.suffix.lower() == ".csv":
+    kind = path.suffix.lower()
+    if kind not in (".xlsx", ".csv") or (kind == ".csv" and len(sheets) > 1):
+        raise WrongInput([f"{path.name}: must be an XLSX workbook{' or a CSV file' if len(sheets) == 1 else ''}"])
+    if kind == ".csv":
         (sheet,) = sheets
         return {sheet.name: _rows(sheet, path.name, enumerate(_read_csv(path), 1), problems)}
     _refuse_bomb(path)
@@ -214,7 +217,7 @@ def fold(name: str) -> str:
 
 def shown(value: Cell) -> str:
     """A wrong value as a problem may repeat it: a long run of digits could be somebody's number and is hidden."""
-    return re.sub(r"\d{8,}", lambda run: "•" * len(run[0]), repr(value))
+    return re.sub(r"[0-9]{8,}", lambda run: "•" * len(run[0]), repr(value))
 
 
 def _read_sheet(workbook: CalamineWorkbook, sheet: Sheet, file: str, problems: Problems) -> list[Row]:
@@ -282,10 +285,15 @@ def _read_csv(path: Path) -> Iterator[list[object]]:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise WrongInput([f"{path.name}: not UTF-8 text (byte {error.start})"]) from error
+    if "\0" in content:
+        raise WrongInput([f"{path.name}: not a readable CSV file (it holds a NUL)"])
     heading = content.partition("\n")[0]
     delimiter = ";" if heading.count(";") > heading.count(",") else ","
-    for row in csv.reader(io.StringIO(content), delimiter=delimiter):
-        yield list(row)
+    try:
+        for row in csv.reader(io.StringIO(content), delimiter=delimiter):
+            yield list(row)
+    except csv.Error as error:
+        raise WrongInput([f"{path.name}: not a readable CSV file ({error})"]) from error
 
 
 def _refuse_bomb(path: Path) -> None:

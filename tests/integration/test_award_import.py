@@ -124,6 +124,8 @@ def test_the_same_workbook_twice_changes_nothing_and_answers_as_before(
     assert second == AwardsImported(first.claims, first.awards, first.refused, already=True)
     with database.transaction() as connection:
         assert count(connection, "award") == count(connection, "imported_file") == 1
+        audited = connection.execute(text("SELECT person, act, detail FROM engine.audit_record")).one()
+    assert tuple(audited) == ("preparer", "imported", {"kind": "award", "rows": 1})
 
 
 def test_what_a_later_workbook_repeats_or_contradicts_is_refused(
@@ -264,7 +266,10 @@ def test_hostile_files_are_refused_before_they_are_unpacked(take_in: Import, tmp
     empty = tmp_path / "empty.xlsx"
     with Workbook(str(empty)) as workbook:
         workbook.add_worksheet("Sheet1")
+    table = tmp_path / "claims.csv"
+    table.write_text("Số hồ sơ\n", encoding="utf-8")
     for path, reason in (
+        (table, "must be an XLSX workbook"),
         (bomb, "refused as a ZIP bomb"),
         (far, "a cell beyond column AZ"),
         (no_zip, "not a readable XLSX workbook"),
