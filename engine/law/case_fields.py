@@ -18,6 +18,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _AGE = re.compile(r"(\d{1,3})y(\d{1,2})m")
 _LARGEST = 10**15
+_YEARS = range(1900, 2200)
 
 
 def whole(lowest: int = 0, highest: int = _LARGEST) -> Reader:
@@ -69,21 +70,28 @@ def text(value: Any, place: str, problems: list[str]) -> str | None:
 def day(value: Any, place: str, problems: list[str]) -> date | None:
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            return date.fromisoformat(value)
+            read = date.fromisoformat(value)
         except ValueError:
             problems.append(f"{place}: there is no day {value}")
             return None
+        return _in_living_memory(read, read.year, place, problems)
     problems.append(f"{place}: must be a date YYYY-MM-DD, not {_shown(value)}")
     return None
 
 
 def month(value: Any, place: str, problems: list[str]) -> Month | None:
-    if isinstance(value, str):
-        try:
-            return Month.parse(value)
-        except ValueError:
-            pass
-    problems.append(f"{place}: must be a month YYYY-MM, not {_shown(value)}")
+    try:
+        read = Month.parse(value if isinstance(value, str) else "")
+    except ValueError:
+        problems.append(f"{place}: must be a month YYYY-MM, not {_shown(value)}")
+        return None
+    return _in_living_memory(read, read.year, place, problems)
+
+
+def _in_living_memory(read: Any, year: int, place: str, problems: list[str]) -> Any:
+    if year in _YEARS:
+        return read
+    problems.append(f"{place}: {read} is impossible, years lie between {_YEARS.start} and {_YEARS.stop - 1}")
     return None
 
 

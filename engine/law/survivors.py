@@ -326,7 +326,7 @@ def _one_time(deceased: Deceased, on: date, law: Parameters, record: Record) -> 
     months = deceased.months_pre_2014 + deceased.months_from_2014
     if deceased.status is Status.PENSIONER:
         return pensioner_lump_sum(deceased.pension_vnd, deceased.pension_months_received, on, law, record).amount_vnd
-    if deceased.status is Status.ACCIDENT_ALLOWANCE and not months:
+    if deceased.status is Status.ACCIDENT_ALLOWANCE and not (months and deceased.average_vnd):
         return accident_pensioner_lump_sum(deceased.pension_vnd, on, law, record).amount_vnd
     if not months:
         return 0

@@ -1,6 +1,6 @@
 """The rules that case files may name; importing this package enters all of them."""
 
-from engine.law.case_rules import death, pensions
+from engine.law.case_rules import collection, death, pensions, short_term
 from engine.law.case_rules.forms import FORMS, Form, Given, KeysMissing
 
-__all__ = ["FORMS", "Form", "Given", "KeysMissing", "death", "pensions"]
+__all__ = ["FORMS", "Form", "Given", "KeysMissing", "collection", "death", "pensions", "short_term"]
