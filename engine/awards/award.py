@@ -132,8 +132,7 @@ def _running_pension(claim: Claim, decided_on: date, law: Parameters) -> Decisio
 
 def _funeral_grant(claim: Claim, decided_on: date, law: Parameters) -> Decision:
     """The grant of the month of death, to whoever arranged the funeral."""
-    record = Record()
-    deceased = deceased_of(claim, law, record)
+    deceased = deceased_of(claim)
     decision = assess_funeral(
         deceased.died_on,
         law,
@@ -141,11 +140,11 @@ def _funeral_grant(claim: Claim, decided_on: date, law: Parameters) -> Decision:
         voluntary_months=deceased.voluntary_months,
         work_accident=deceased.cause is Cause.WORK_ACCIDENT,
         monthly_benefit=deceased.status in (Status.PENSIONER, Status.ACCIDENT_ALLOWANCE),
-        record=record,
     )
     if not decision.eligible:
-        return Decision((), "contribution_time", record)
-    return Decision((_once(claim, "funeral_grant", decision.grant_vnd, decided_on, record),), None, record)
+        return Decision((), "contribution_time", decision.record)
+    award = _once(claim, "funeral_grant", decision.grant_vnd, decided_on, decision.record)
+    return Decision((award,), None, decision.record)
 
 
 def _survivors(claim: Claim, decided_on: date, law: Parameters) -> Decision:

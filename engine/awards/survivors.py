@@ -1,7 +1,7 @@
 """A death as the law reads it: what the deceased had earned, and which relatives qualify for how long."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from engine.awards.claim import Claim, Relative
@@ -11,7 +11,7 @@ from engine.law.calendar import MONTHS_IN_YEAR, Month
 from engine.law.errors import FactsImpossible
 from engine.law.findings import Record
 from engine.law.parameters import Parameters
-from engine.law.people import Sex, WageRegime, in_order
+from engine.law.people import Period, Sex, WageRegime, in_order
 from engine.law.survivors import Allowance, Cause, Deceased, Kind, Relation, Status, SurvivorFacts, assess_survivors
 
 _YEARS_COUNT_MORE_FROM = Month.of(2014, 1)
@@ -31,26 +31,29 @@ class Loss:
 
 def assess_loss(claim: Claim, chosen: Kind | None, law: Parameters) -> Loss:
     """The survivor benefits after a death, under the law of the day of death."""
-    deceased = deceased_of(claim, law, averages := Record())
+    deceased = deceased_of(claim)
     # Two relatives may bear one name: their place in the claim tells them apart in the findings too.
     named = {f"{place}. {relative.person.name}": relative for place, relative in enumerate(claim.relatives, 1)}
-    facts = SurvivorFacts(
-        deceased=deceased,
-        relatives=[_relative(name, relative) for name, relative in named.items()],
-        choice=chosen,
-    )
+    relatives = [_relative(name, relative) for name, relative in named.items()]
+    facts = SurvivorFacts(deceased=deceased, relatives=relatives, choice=chosen)
     decision = assess_survivors(facts, deceased.died_on, law)
-    decision.record.findings[:0] = averages.findings
+    if not decision.monthly and claim.history and deceased.status is not Status.PENSIONER:
+        # Only a lump sum rests on the average wage; no other award should name the values that it depends on.
+        averaging = Record()
+        average = career_average(_history(claim), deceased.died_on, law, averaging)
+        deceased = replace(deceased, average_vnd=average.average_vnd)
+        decision = assess_survivors(replace(facts, deceased=deceased), deceased.died_on, law)
+        decision.record.findings[:0] = averaging.findings
     monthly = [(named[allowance.name], allowance) for allowance in decision.monthly]
     return Loss(deceased.died_on, decision.kind, monthly, decision.one_time_vnd, decision.record)
 
 
-def deceased_of(claim: Claim, law: Parameters, record: Record) -> Deceased:
-    """The deceased with the contributions of the claim; of a pensioner the pension takes their place."""
+def deceased_of(claim: Claim) -> Deceased:
+    """The deceased with the contribution time of the claim, the average wage left open."""
     death = claim.death
     if death is None:
         raise FactsImpossible("death", "a death benefit is claimed without a death")
-    history = in_order(stretch.as_period() for stretch in claim.history)
+    history = _history(claim)
     months = sum(period.months for period in history)
     voluntary = sum(period.months for period in history if period.regime is WageRegime.VOLUNTARY)
     before = sum(max(0, min(period.last + 1, _YEARS_COUNT_MORE_FROM) - period.first) for period in history)
@@ -60,7 +63,6 @@ def deceased_of(claim: Claim, law: Parameters, record: Record) -> Deceased:
         cause=Cause.WORK_ACCIDENT if death.work_accident else Cause.ORDINARY,
         compulsory_months=months - voluntary,
         voluntary_months=voluntary,
-        average_vnd=career_average(history, death.on, law, record).average_vnd if history else 0,
         months_pre_2014=before,
         months_from_2014=months - before,
         pension_vnd=death.pension_vnd or 0,
@@ -91,3 +93,7 @@ def _relative(name: str, relative: Relative) -> law_of_survivors.Relative:
         impairment_percent=relative.impairment_percent,
         alone=relative.alone,
     )
+
+
+def _history(claim: Claim) -> tuple[Period, ...]:
+    return in_order(stretch.as_period() for stretch in claim.history)

@@ -164,6 +164,25 @@ def test_relatives_who_chose_it_get_the_lump_sum() -> None:
     assert (award.benefit, amounts(award)) == ("survivor_lump_sum", [(NOVEMBER, DECEMBER, 237_500_000)])
 
 
+def test_a_contributor_leaves_a_lump_sum_of_the_average_wage() -> None:
+    # 2024 and 2025 are 24 months: 2 years × 2 months of the average. Index of 2025, year of the death: 2024 and 2025
+    # have 1.00, so the average is 10,000,000 and the lump sum 4 × 10,000,000.
+    death = replace(CONTRIBUTOR, on=date(2025, 12, 31))
+    history = (private(date(2024, 1, 1), date(2025, 12, 1)),)
+    left = claim(Claimed.SURVIVOR_ALLOWANCE, BINH, death=death, history=history, relatives=(CHILD,))
+    (award,) = decide(left, DECIDED_ON, LAW).awards
+    assert (award.benefit, award.amounts[0].amount_vnd) == ("survivor_lump_sum", 40_000_000)
+
+
+def test_an_allowance_rests_on_no_wage_index() -> None:
+    history = (private(date(2009, 1, 1), date(2025, 11, 1)),)
+    survivors = claim(Claimed.SURVIVOR_ALLOWANCE, BINH, death=CONTRIBUTOR, history=history, relatives=(CHILD,))
+    (award,) = decide(survivors, DECIDED_ON, LAW).awards
+    used = {used.name for finding in award.findings.findings for used in finding.parameters}
+    assert "survivor_allowance" in used
+    assert "wage_index" not in used
+
+
 def test_without_a_qualifying_relative_the_law_gives_the_lump_sum() -> None:
     nobody = claim(Claimed.SURVIVOR_ALLOWANCE, BINH, death=PENSIONER, relatives=(YOUNG_WIDOW,))
     (award,) = decide(nobody, DECIDED_ON, LAW).awards
