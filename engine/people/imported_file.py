@@ -25,12 +25,15 @@ class Arrival:
 
 
 def receive(connection: Connection, path: Path, kind: str) -> Arrival:
-    """Recognises a file by its content. Of two imports of one file at once, the second waits for the first."""
+    """Recognises a file by its content. Of two imports of one kind at once, the second waits for the first.
+
+    Both might tell of the same people, whom only one may enrol.
+    """
     if not path.is_file():
         raise NotFound(f"there is no file {path}")
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").digest()
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:hash, 0))"), {"hash": sha256.hex()})
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:kind, 0))"), {"kind": f"import of {kind}"})
     columns = imported_file.c
     known = connection.execute(select(columns.kind, columns.outcome).where(columns.sha256 == sha256)).one_or_none()
     if known is not None and known.kind != kind:

@@ -1,7 +1,8 @@
 import csv
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import text
@@ -183,3 +184,30 @@ def test_plain_numbers_stand_nowhere_in_the_tables(database: Database, vault: Va
     for number in (HOA.personal_id, HOA.insured_number, BINH.phone, "0011004123456"):
         assert str(number) not in content
         assert str(number).encode().hex() not in content
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.usefixtures("known")
+def test_any_changes_one_after_another_leave_what_was_known_each_time(
+    database: Database, vault: Vault, tmp_path: Path, seed: int
+) -> None:
+    """Against a small model: what we know is a list of changes, and the last one that has begun holds."""
+    random = Random(seed)
+    days = [date(2026, month, 1) for month in range(1, 13)]
+    changes: list[tuple[datetime, date, str]] = []
+    for at in (OCTOBER + timedelta(hours=number) for number in range(6)):
+        valid_from, number = random.choice(days), str(random.randint(100_000, 100_003))
+        changes.append((at, valid_from, number))
+        file = account_file(tmp_path / f"{at:%H}.csv", hoa(number, valid_from=f"{valid_from:%d/%m/%Y}"), [])
+        # the same content could come a second time: a blank row more makes it another file
+        file.write_text(file.read_text(encoding="utf-8") + "\n" * len(changes), encoding="utf-8")
+        with database.transaction("preparer") as connection:
+            import_payout_accounts(connection, vault, file, at)
+
+    for known_at, _, _ in changes:
+        for day in days:
+            expected = None
+            for at, valid_from, number in changes:
+                if at <= known_at and valid_from <= day:
+                    expected = number
+            assert account_on(database, vault, day, known_at) == expected, (changes, known_at, day)
