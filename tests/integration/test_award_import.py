@@ -1,5 +1,6 @@
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -126,6 +127,17 @@ def test_the_same_workbook_twice_changes_nothing_and_answers_as_before(
         assert count(connection, "award") == count(connection, "imported_file") == 1
         audited = connection.execute(text("SELECT person, act, detail FROM engine.audit_record")).one()
     assert tuple(audited) == ("preparer", "imported", {"kind": "award", "rows": 1})
+
+
+def test_two_workbooks_at_once_that_tell_of_one_person_enrol_them_once(
+    database: Database, take_in: Import, tmp_path: Path
+) -> None:
+    paths = [written(tmp_path / "a.xlsx", PENSION), written(tmp_path / "b.xlsx", FUNERAL)]
+    with ThreadPoolExecutor(len(paths)) as clerks:
+        results = list(clerks.map(take_in, paths))
+    assert [result.awards for result in results] == [1, 1]
+    with database.transaction() as connection:
+        assert count(connection, "person") == 2
 
 
 def test_what_a_later_workbook_repeats_or_contradicts_is_refused(
