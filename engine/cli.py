@@ -34,7 +34,7 @@ from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInpu
 from engine.installation import Installation, open_installation
 from engine.law.commands import app as law
 from engine.logs import configure_logs
-from engine.payments import run, tracing
+from engine.payments import archive, run, tracing
 from engine.payments.batch import dispatch
 from engine.payments.proof import Proof, prove
 from engine.payments.settlement import import_statement
@@ -42,6 +42,7 @@ from engine.people import files as people_files
 from engine.settings import Settings
 from engine.workers import relay
 from gateways.errors import GatewayError
+from gateways.simulator import process as simulator
 from gateways.simulator.books import read_books
 from ledger import balances, seals
 from ledger.errors import LedgerError
@@ -57,6 +58,7 @@ run_commands = typer.Typer(no_args_is_help=True, help="Đợt chi trả.")
 sending_commands = typer.Typer(no_args_is_help=True, help="The switch that stops all sending.")
 gateway_commands = typer.Typer(no_args_is_help=True, help="Ngân hàng và ví.")
 statement_commands = typer.Typer(no_args_is_help=True, help="Sao kê.")
+exchange_commands = typer.Typer(no_args_is_help=True, help="Files to and from banks.")
 simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.")
 for name, group in (
     ("db", database_commands),
@@ -68,6 +70,7 @@ for name, group in (
     ("sending", sending_commands),
     ("gateway", gateway_commands),
     ("statement", statement_commands),
+    ("exchange", exchange_commands),
     ("simulator", simulator_commands),
 ):
     app.add_typer(group, name=name)
@@ -125,6 +128,7 @@ def demo(
     configure_logs(settings.home)
     with console_reporter(err) as reporter:
         month = run_month(settings, payees, seed, reporter)
+    simulator.stop(settings.home / "simulator")
     if as_json:
         _print_json(month.as_json())
     else:
@@ -457,6 +461,25 @@ def statement_import(file: ExistingFile, as_json: AsJson = False) -> None:
     _print_result(
         {"already": imported.intake.already, "settled": imported.settled, "returned": imported.returned}, as_json
     )
+
+
+@exchange_commands.command("archive")
+def exchange_archive(person: As, as_json: AsJson = False) -> None:
+    """Seals the files that nobody needs any more and removes the readable ones."""
+    with _installation() as installation, installation.database.transaction(person) as connection:
+        used = [installation.outgoing, installation.incoming]
+        names = archive.archive(connection, installation.vault, used, installation.archive, installation.clock().now())
+    _print_result({"archived": names}, as_json)
+
+
+@exchange_commands.command("show")
+def exchange_show(name: str, person: As) -> None:
+    """Writes an archived file to standard output; who read it is recorded."""
+    with _installation() as installation, installation.database.transaction(person) as connection:
+        content = archive.read_archived(
+            connection, installation.vault, installation.archive, name, installation.clock().now()
+        )
+    sys.stdout.buffer.write(content)
 
 
 @simulator_commands.command("serve")

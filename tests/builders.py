@@ -1,13 +1,19 @@
 """Small worlds for tests, built through the application's own role: staff, payees with awards, a bank."""
 
+import shutil
+import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, text
 
 from engine.clock import VIET_NAM
 from engine.database import Database
+from engine.embedded import EmbeddedServer
 from engine.installation import Installation
 from engine.payments import gateways, run
 from engine.payments.batch import dispatch
@@ -139,3 +145,16 @@ def dispatch_run(installation: Installation) -> None:
     with installation.database.transaction("lan") as connection:
         capabilities = installation.gateway("simbank").capabilities
         dispatch(connection, RUN, capabilities, PAY_ON, AT)
+
+
+@contextmanager
+def embedded_home(prefix: str) -> Iterator[Path]:
+    """A home that the embedded server's own user can reach; its servers are ended and it is removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix=f"thuchi-{prefix}-"))
+    home.chmod(0o711)
+    try:
+        yield home
+    finally:
+        process.stop(home / "simulator")
+        EmbeddedServer(home).stop("immediate")
+        shutil.rmtree(home)

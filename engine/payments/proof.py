@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from reconciliation.breaks import BreakClass
-from reconciliation.proof import AccountProof
 from sqlalchemy import Connection, text
 
 from engine.payments import agreement
 from ledger import balances
 from reconciliation import breaks, proof
+from reconciliation.breaks import BreakClass
+from reconciliation.proof import AccountProof
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from reconciliation.intake import Intake
 from sqlalchemy import Connection, text
 
 from engine import audit, outbox
@@ -17,6 +16,7 @@ from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
 from engine.vault import Vault
 from reconciliation import intake, matching
+from reconciliation.intake import Intake
 
 
 @dataclass(frozen=True, slots=True)

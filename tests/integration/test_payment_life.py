@@ -14,7 +14,7 @@ from engine import outbox
 from engine.database import Database
 from engine.demonstration import month
 from engine.installation import SIMULATOR_ADDRESS, Installation
-from engine.payments import run
+from engine.payments import archive, run
 from engine.payments.agreement import require_agreement
 from engine.settings import Settings
 from engine.workers.relay import work
@@ -255,3 +255,25 @@ def test_no_account_number_reaches_database_or_log(
             rows = connection.scalars(text(f"SELECT t::text FROM {name} t"))
             found += [name for row in rows if GOOD in row or builders.ACCOUNTS["retirement"] in row]
     assert found == []
+
+
+def test_files_are_sealed_once_nobody_needs_them(installation: Installation, control: SimulatorControl) -> None:
+    _send(installation, [GOOD])
+    _work(installation)
+    used = [installation.outgoing, installation.incoming]
+
+    def archived() -> list[str]:
+        with installation.database.transaction("lan") as connection:
+            return archive.archive(connection, installation.vault, used, installation.archive, builders.AT)
+
+    assert archived() == []
+    content = (installation.outgoing / f"{MESSAGE}.xml").read_bytes()
+    _bring_statement(installation, control, builders.PAY_ON)
+    assert f"{MESSAGE}.xml" in archived()
+    assert not any(path for directory in used for path in directory.iterdir())
+    assert all(GOOD.encode() not in path.read_bytes() for path in installation.archive.iterdir())
+    with installation.database.transaction("lan") as connection:
+        opened = archive.read_archived(
+            connection, installation.vault, installation.archive, f"{MESSAGE}.xml", builders.AT
+        )
+    assert opened == content
