@@ -74,7 +74,7 @@ def day(value: Any, place: str, problems: list[str]) -> date | None:
         except ValueError:
             problems.append(f"{place}: there is no day {value}")
             return None
-        return _in_living_memory(read, read.year, place, problems)
+        return read if _in_living_memory(read, read.year, place, problems) else None
     problems.append(f"{place}: must be a date YYYY-MM-DD, not {_shown(value)}")
     return None
 
@@ -85,14 +85,13 @@ def month(value: Any, place: str, problems: list[str]) -> Month | None:
     except ValueError:
         problems.append(f"{place}: must be a month YYYY-MM, not {_shown(value)}")
         return None
-    return _in_living_memory(read, read.year, place, problems)
+    return read if _in_living_memory(read, read.year, place, problems) else None
 
 
-def _in_living_memory(read: Any, year: int, place: str, problems: list[str]) -> Any:
-    if year in _YEARS:
-        return read
-    problems.append(f"{place}: {read} is impossible, years lie between {_YEARS.start} and {_YEARS.stop - 1}")
-    return None
+def _in_living_memory(read: date | Month, year: int, place: str, problems: list[str]) -> bool:
+    if year not in _YEARS:
+        problems.append(f"{place}: {read} is impossible, years lie between {_YEARS.start} and {_YEARS.stop - 1}")
+    return year in _YEARS
 
 
 def age(value: Any, place: str, problems: list[str]) -> int | None:

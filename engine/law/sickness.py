@@ -13,8 +13,8 @@ SUNDAY = 6
 
 _WORKING_DAYS = Step(
     "sickness_days",
-    "số ngày hưởng = số ngày nghỉ thực tế trừ ngày nghỉ hằng tuần; các khoảng trùng nhau tính một lần; ngày lễ, Tết phải "
-    "được khai cùng ngày nghỉ",
+    "số ngày hưởng = số ngày nghỉ thực tế trừ ngày nghỉ hằng tuần; các khoảng trùng nhau tính một lần; "
+    "ngày lễ, Tết phải được khai cùng ngày nghỉ",
     "days paid = days of leave less weekly rest days; overlapping stretches count once; public holidays must be named "
     "with the rest days",
 )
