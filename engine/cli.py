@@ -543,6 +543,8 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
 def _print_proof(proven: Proof) -> None:
     _print_table("Biên bản đối chiếu", [asdict(row) for row in proven.rows])
     _print_result(proven.totals | {"inquiries_resolved": proven.inquiries_resolved}, as_json=False)
+    for case in proven.open_cases:
+        out.print(f"Cần xem xét (open case): {case}", markup=False)
     out.print("Không có chênh lệch (no difference)" if not proven.differences else "Chênh lệch (differences):")
     for difference in proven.differences:
         out.print(f"  {difference}", markup=False)

@@ -57,15 +57,22 @@ def dispatch(
 
 
 def _slice(connection: Connection, capabilities: Capabilities) -> None:
-    """Cuts what waits by paying account, purpose, and the bank's limits on lines and money in one file."""
+    """Cuts what waits by paying account, purpose, and the bank's limits on money and lines in one file.
+
+    Money first: a slice begins anew every (limit - largest payment), so none can pass the limit; then lines within it.
+    """
     connection.execute(
         text("""
             UPDATE waiting SET slice = cut.slice FROM (
-                SELECT payment_id, greatest(
-                    (row_number() OVER pages - 1) / :lines,
-                    (sum(amount_vnd) OVER pages - 1)::bigint / (:total - :largest)) AS slice
-                FROM waiting
-                WINDOW pages AS (PARTITION BY paying_account_id, purpose ORDER BY payment_no)) cut
+                SELECT payment_id, dense_rank() OVER (
+                    PARTITION BY paying_account_id, purpose ORDER BY by_money,
+                    (row_in_money - 1) / :lines) AS slice
+                FROM (SELECT *, row_number() OVER (
+                          PARTITION BY paying_account_id, purpose, by_money ORDER BY payment_no) AS row_in_money
+                      FROM (SELECT *, (sum(amount_vnd) OVER (
+                                PARTITION BY paying_account_id, purpose ORDER BY payment_no) - 1)::bigint
+                                / (:total - :largest) AS by_money
+                            FROM waiting) by_money) by_row) cut
             WHERE cut.payment_id = waiting.payment_id"""),
         {
             "lines": capabilities.max_lines_per_file,

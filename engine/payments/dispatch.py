@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Row, text
 from engine import outbox
 from engine.clock import business_date
 from engine.database import Database
-from engine.errors import DoesNotHold
+from engine.errors import DoesNotHold, NotAllowed
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH, dispatch
 from engine.payments.observation import Source
@@ -34,6 +34,7 @@ from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
 from engine.payments.run import require_unchanged
 from engine.vault import Vault
 from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, StatusReport
+from gateways.errors import BadBatch
 from reconciliation import expectations
 
 INITIATOR = "BAO HIEM XA HOI VIET NAM"
@@ -68,9 +69,16 @@ def send_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) ->
         if not _may_send(connection, batch):
             outbox.postpone(connection, message_id, PAUSED_SECONDS)
             return
-        content = _write_file(sender, connection, batch)
+        try:
+            content = _write_file(sender, connection, batch)
+        except (NotAllowed, DoesNotHold, BadBatch) as error:
+            # Nothing of it went out. A person must look; until then its payments wait as they were approved.
+            observation.fail_batch(connection, batch_id, Source.ANSWER, "STOPPED", at)
+            observation.open_case(connection, batch.message_id, str(error), at)
+            outbox.finish(connection, message_id)
+            return
         if content is None:
-            observation.note_batch(connection, batch_id, Source.ANSWER, "rejected", "EMPTY", at)
+            observation.fail_batch(connection, batch_id, Source.ANSWER, "EMPTY", at)
             outbox.finish(connection, message_id)
             return
         _seal(connection, batch, content, at)
@@ -88,7 +96,7 @@ def send_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) ->
                 outbox.put(connection, INQUIRE_BATCH, str(batch_id))
                 outbox.finish(connection, message_id)
             case Outcome.FAILED:
-                observation.note_batch(connection, batch_id, Source.ANSWER, "rejected", answer.code, at)
+                observation.fail_batch(connection, batch_id, Source.ANSWER, answer.code, at)
                 outbox.finish(connection, message_id)
             case Outcome.NOT_ACCEPTED:
                 _take_back(connection, batch_id, answer.code, at)

@@ -45,10 +45,7 @@ _ATTEMPT_STATE: Final = {
 
 def note_batch(connection: Connection, batch_id: UUID, source: Source, state: str, code: str, at: datetime) -> None:
     """Moves a batch and its open attempts to what one piece of news about the whole file says."""
-    attempts = {"accepted": "pending", "unknown": "unknown", "ready": "ready", "rejected": "failed"}[state]
-    if state == "rejected":
-        fail_batch(connection, batch_id, source, code, at)
-        return
+    attempts = {"accepted": "pending", "unknown": "unknown", "ready": "ready"}[state]
     _record(connection, batch_id, source, state, code, at)
     connection.execute(
         text("""
@@ -61,6 +58,7 @@ def note_batch(connection: Connection, batch_id: UUID, source: Source, state: st
 def fail_batch(connection: Connection, batch_id: UUID, source: Source, code: str, at: datetime) -> None:
     """No payment of this batch was made: its attempts failed, and the payments may go again as new attempts."""
     observation_id = _record(connection, batch_id, source, "rejected", code, at)
+    _close_cases(connection, batch_id, at)
     _empty_observed(connection)
     connection.execute(
         text("""
@@ -91,6 +89,7 @@ def apply_report(connection: Connection, batch_id: UUID, source: Source, report:
         connection.execute(
             text("UPDATE engine.batch SET state = 'answered' WHERE batch_id = :batch_id"), {"batch_id": batch_id}
         )
+        _close_cases(connection, batch_id, at)
     return not open_attempts
 
 
@@ -107,6 +106,7 @@ def withdraw_expectations(connection: Connection, batch_id: UUID) -> None:
 def answered_by_statement(connection: Connection, batch_id: UUID, at: datetime) -> None:
     """The statement has told what became of every payment of this batch."""
     _record(connection, batch_id, Source.STATEMENT, "answered", "STATEMENT", at)
+    _close_cases(connection, batch_id, at)
 
 
 def open_case(connection: Connection, subject: str, problem: str, at: datetime) -> None:
@@ -114,8 +114,18 @@ def open_case(connection: Connection, subject: str, problem: str, at: datetime) 
     connection.execute(
         text("""
             INSERT INTO engine.open_case (opened_at, subject, problem) VALUES (:at, :subject, :problem)
-            ON CONFLICT DO NOTHING"""),
+            ON CONFLICT (subject, problem) DO UPDATE SET closed_at = NULL"""),
         {"at": at, "subject": subject, "problem": problem},
+    )
+
+
+def _close_cases(connection: Connection, batch_id: UUID, at: datetime) -> None:
+    """What a batch's fate was unclear about is clear now."""
+    connection.execute(
+        text("""
+            UPDATE engine.open_case SET closed_at = :at FROM engine.batch b
+            WHERE b.batch_id = :batch_id AND subject = b.message_id AND closed_at IS NULL"""),
+        {"batch_id": batch_id, "at": at},
     )
 
 

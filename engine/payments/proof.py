@@ -33,6 +33,8 @@ class Proof:
     inquiries_resolved: int
     """Batches whose fate was unknown and was found out by asking, not by sending again."""
     accounts: tuple[AccountProof, ...]
+    open_cases: tuple[str, ...]
+    """What a person must look at."""
     differences: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -41,6 +43,7 @@ class Proof:
             "totals": self.totals,
             "inquiries_resolved": self.inquiries_resolved,
             "accounts": [account.as_json() for account in self.accounts],
+            "open_cases": list(self.open_cases),
             "differences": list(self.differences),
         }
 
@@ -66,7 +69,7 @@ def prove(connection: Connection, on: date) -> Proof:
         *(difference for account in accounts for difference in account.differences),
         *(each.description for each in found if each.break_class is not BreakClass.RETURNED),
     ]
-    return Proof(rows, totals, _inquiries_resolved(connection), accounts, tuple(differences))
+    return Proof(rows, totals, _inquiries_resolved(connection), accounts, _open_cases(connection), tuple(differences))
 
 
 def _totals(connection: Connection, rows: tuple[ProofRow, ...]) -> dict[str, int]:
@@ -88,6 +91,13 @@ def _unbalanced_totals(totals: dict[str, int]) -> list[str]:
     if accounted == totals["approved"]:
         return []
     return [f"approved {totals['approved']} đ, accounted for {accounted} đ"]
+
+
+def _open_cases(connection: Connection) -> tuple[str, ...]:
+    cases = connection.execute(
+        text("SELECT subject, problem FROM engine.open_case WHERE closed_at IS NULL ORDER BY case_id")
+    )
+    return tuple(f"{case.subject}: {case.problem}" for case in cases)
 
 
 def _inquiries_resolved(connection: Connection) -> int:

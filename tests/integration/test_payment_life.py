@@ -3,12 +3,13 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import builders
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from engine import outbox
 from engine.database import Database
@@ -16,6 +17,8 @@ from engine.demonstration import month
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import archive, run
 from engine.payments.agreement import require_agreement
+from engine.payments.batch import dispatch
+from engine.payments.proof import prove
 from engine.settings import Settings
 from engine.workers.relay import work
 from gateways.simulator import process
@@ -43,8 +46,8 @@ def control(installation: Installation) -> Iterator[SimulatorControl]:
 
 
 @pytest.fixture(autouse=True)
-def demonstration_clock(test_database: object, owner: object) -> None:
-    with owner.begin() as connection:  # type: ignore[attr-defined]
+def demonstration_clock(owner: Engine) -> None:
+    with owner.begin() as connection:
         connection.execute(
             text("INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (1, 1, :at)"), {"at": builders.AT}
         )
@@ -237,9 +240,7 @@ def test_a_held_payment_stays_out_of_the_file(installation: Installation, contro
     assert _credits(installation) == [1, 1]
 
 
-def test_no_account_number_reaches_database_or_log(
-    installation: Installation, control: SimulatorControl, test_database: object
-) -> None:
+def test_no_account_number_reaches_database_or_log(installation: Installation, control: SimulatorControl) -> None:
     _send(installation, [GOOD])
     _work(installation)
     _bring_statement(installation, control, builders.PAY_ON)
@@ -277,3 +278,38 @@ def test_files_are_sealed_once_nobody_needs_them(installation: Installation, con
             connection, installation.vault, installation.archive, f"{MESSAGE}.xml", builders.AT
         )
     assert opened == content
+
+
+def test_an_amount_changed_before_sending_stops_the_batch(
+    installation: Installation, control: SimulatorControl, superuser: Engine
+) -> None:
+    _send(installation, [GOOD, GOOD])
+    with superuser.begin() as connection:
+        connection.execute(text("UPDATE engine.payment SET amount_vnd = amount_vnd * 10 WHERE payment_no = 1"))
+    work(installation, threading.Event(), until_idle=True)
+    assert _batches(installation) == ["rejected"]
+    assert _states(installation) == {"approved": 2}
+    assert _credits(installation) == []
+    with installation.database.transaction() as connection:
+        (case,) = prove(connection, builders.PAY_ON).open_cases
+    assert MESSAGE in case
+    assert "changed after the run was submitted" in case
+
+
+def test_batches_keep_to_the_bank_s_limits_on_lines_and_money(installation: Installation) -> None:
+    world = [builders.Payee(GOOD, 300_000_000) for _ in range(7)] + [builders.Payee(GOOD, 1_000) for _ in range(20)]
+    builders.add_world(installation.database, installation.vault, world, SIMULATOR_ADDRESS)
+    builders.approved_run(installation.database)
+    capabilities = replace(
+        installation.gateway("simbank").capabilities, max_lines_per_file=6, max_total_per_file_vnd=1_400_000_000
+    )
+    with installation.database.transaction("lan") as connection:
+        dispatch(connection, builders.RUN, capabilities, builders.PAY_ON, builders.AT)
+        batches = connection.execute(text("SELECT payments, amount_vnd FROM engine.batch ORDER BY batch_no")).all()
+        attempts = connection.execute(
+            text("SELECT count(*) FROM engine.attempt GROUP BY batch_id ORDER BY min(instruction_id)")
+        )
+        assert [batch.payments for batch in batches] == list(attempts.scalars())
+    assert sum(batch.payments for batch in batches) == 27
+    assert max(batch.payments for batch in batches) <= 6
+    assert max(batch.amount_vnd for batch in batches) <= 1_400_000_000

@@ -201,9 +201,10 @@ CREATE TABLE engine.open_case (
     opened_at timestamptz NOT NULL,
     subject text NOT NULL,
     problem text NOT NULL,
+    closed_at timestamptz,
     UNIQUE (subject, problem)
 );
-GRANT SELECT, INSERT ON engine.open_case TO thuchi_application;
+GRANT SELECT, INSERT, UPDATE (closed_at) ON engine.open_case TO thuchi_application;
 """
 
 
