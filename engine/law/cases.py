@@ -5,6 +5,7 @@ is only compared, never believed.
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -60,16 +61,21 @@ def assess_file(path: Path, law: Parameters) -> list[Assessment]:
 
 def read_cases(path: Path) -> list[Any]:
     """The cases of a file as they stand there."""
+    cases = read_yaml(path)
+    if not isinstance(cases, list):
+        raise CaseFileUnreadable([f"{path}: must be a list of cases"])
+    return cases
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a file of the lawyers' kind, with dates as text and `on` as a key."""
     try:
         with path.open(encoding="utf-8") as file:
-            cases = yaml.load(file, _CaseLoader)  # noqa: S506 - a safe loader with fewer implicit types
+            return yaml.load(file, _CaseLoader)  # noqa: S506 - a safe loader with fewer implicit types
     except OSError as error:
         raise CaseFileUnreadable([f"{path}: {error.strerror}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CaseFileUnreadable([f"{path}: {error}"]) from error
-    if not isinstance(cases, list):
-        raise CaseFileUnreadable([f"{path}: must be a list of cases"])
-    return cases
 
 
 def assess_cases(cases: Sequence[Any], law: Parameters) -> list[Assessment]:
@@ -180,8 +186,6 @@ class _CaseLoader(yaml.SafeLoader):
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:
-    import re  # noqa: PLC0415
-
     _CaseLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
 
 

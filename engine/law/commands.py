@@ -12,6 +12,7 @@ from engine.law.cases import Assessment, assess_file
 from engine.law.errors import LawError
 from engine.law.findings import Finding, plain
 from engine.law.parameters import DatedValue, Parameter, Parameters, law_version
+from engine.law.simulation import simulate_file
 
 DIFFERS = 1
 WRONG_CALL = 2
@@ -72,6 +73,30 @@ def assess(
         raise typer.Exit(WRONG_CALL)
     if any(one.passed is False for one in assessments):
         raise typer.Exit(DIFFERS)
+
+
+@app.command("simulate")
+def simulate(
+    file: Annotated[Path, typer.Argument(help="Tệp kịch bản YAML.")],
+    as_json: Annotated[bool, typer.Option("--json", help="In JSON.")] = False,
+) -> None:
+    """What the cases of a scenario give under the law as it is and under its changes. Exit 2 if it is malformed."""
+    try:
+        comparisons = simulate_file(file, Parameters.load())
+    except (WrongInput, LawError) as error:
+        raise _refused(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in comparisons], ensure_ascii=False, indent=2))
+    else:
+        for one in comparisons:
+            typer.echo(f"{one.name}: {'đổi / changed' if one.changed else 'không đổi / the same'}")
+            for key in one.changed:
+                typer.echo(f"  {key}: {_shown(one.before.result.get(key))} → {_shown(one.after.result.get(key))}")
+    errors = [problem for one in comparisons for problem in one.errors]
+    for problem in errors:
+        typer.echo(problem, err=True)
+    if errors:
+        raise typer.Exit(WRONG_CALL)
 
 
 def _refused(problem: str) -> typer.Exit:

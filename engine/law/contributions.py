@@ -183,7 +183,7 @@ def _insured(employment: Employment, on: date, law: Parameters, record: Record) 
             ground.citation,
             False,
             {"category": employment.category, "wage_vnd": employment.wage_vnd},
-            "",
+            f"{employment.category}: {employment.wage_vnd}",
             (ground,),
         )
     return insured

@@ -16,6 +16,7 @@ DOCUMENTS_FILE = HOME / "documents.yaml"
 _KINDS = {
     "Bộ luật": "Labour Code",
     "Công văn": "Dispatch",
+    "Giả định": "Assumption",
     "Luật": "Law",
     "Nghị quyết": "Resolution",
     "Nghị định": "Decree",

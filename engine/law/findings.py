@@ -82,7 +82,7 @@ class Record:
         article: Citation,
         value: Any,
         inputs: Mapping[str, Any],
-        numbers: str = "",
+        numbers: str,
         parameters: tuple[DatedValue, ...] = (),
         rounding: str | None = None,
     ) -> None:
@@ -108,8 +108,12 @@ class Record:
 def plain(value: Any) -> Any:
     """A value as JSON carries it: whole numbers as integers, every other exact number as text."""
     match value:
-        case bool() | int() | str() | None:
+        case str():
+            return str(value)
+        case bool() | None:
             return value
+        case int():
+            return value if type(value) is int else str(value)
         case Decimal() | Fraction():
             return number_text(value)
         case date():

@@ -111,6 +111,26 @@ class Parameters:
         """
         return type(self)((_as_known(parameter, day) for parameter in self._by_name.values()), day)
 
+    def changed(self, name: str, starts_on: date, value: Any) -> Self:
+        """A what-if: the same law with another value of one parameter from a day on, unconfirmed by its nature."""
+        parameter = self.parameter(name)
+        problem = _misfit(value, parameter.values[-1].value)
+        if problem:
+            raise ParametersUnreadable([f"{name}: {problem}"])
+        kept = [_ended(known, starts_on - _DAY) for known in parameter.values if known.starts_on < starts_on]
+        assumed = DatedValue(
+            name=name,
+            value=_exact(value),
+            starts_on=starts_on,
+            ends_on=None,
+            citation=_ASSUMPTION,
+            confidence=Confidence.UNCONFIRMED,
+            issued_on=starts_on,
+            doubtful=MappingProxyType({}),
+        )
+        others = (other for other in self._by_name.values() if other is not parameter)
+        return type(self)((*others, replace(parameter, values=(*kept, assumed))), self._known_on)
+
     def names(self) -> Sequence[str]:
         return sorted(self._by_name)
 
@@ -231,6 +251,26 @@ def _holds_float(value: Any) -> bool:
     if isinstance(value, list):
         return any(_holds_float(entry) for entry in value)
     return isinstance(value, float)
+
+
+_ASSUMPTION = Citation(Document("WHAT-IF", "Giả định", "what-if", "Giả định để tính thử"), "0")
+
+
+def _ended(value: DatedValue, last_day: date) -> DatedValue:
+    ends_on = last_day if value.ends_on is None else min(value.ends_on, last_day)
+    return replace(value, ends_on=ends_on)
+
+
+def _misfit(value: Any, model: Any) -> str | None:
+    """Why a raw value cannot stand in the place of a known one, if it cannot."""
+    if _holds_float(value):
+        return "holds a floating-point number; write whole đồng, or the fraction as quoted text"
+    exact = _exact(value)
+    if isinstance(model, Mapping) and isinstance(exact, Mapping) and set(exact) != set(model):
+        return f"must have the keys {', '.join(map(str, model))}"
+    if type(exact) is not type(model) and not {type(exact), type(model)} <= {int, Decimal}:
+        return f"must be of the kind of {model!r}"
+    return None
 
 
 def _parameter(path: Path, raw: Mapping[str, Any], known: Mapping[str, Document]) -> Parameter:

@@ -214,7 +214,7 @@ def qualifies(relative: Relative, on: date, law: Parameters, record: Record) -> 
             "impairment_percent": relative.impairment_percent,
             "monthly_income_vnd": relative.monthly_income_vnd,
         },
-        f"{relative.monthly_income_vnd} < {level.value}" if tested else "",
+        f"{relative.monthly_income_vnd} < {level.value}" if tested else f"{relative.birth_date} → {month}",
         (rule, level),
     )
     return found
@@ -251,7 +251,14 @@ def may_choose(qualifying: Sequence[Relative], on: date, law: Parameters, record
         or (relative.relation in (Relation.CHILD, Relation.SPOUSE) and relative.impairment_percent >= impairment)
         for relative in qualifying
     )
-    record.find(_CHOICE, barred_below.citation, not barred, {"relatives": len(qualifying)}, "", (barred_below,))
+    record.find(
+        _CHOICE,
+        barred_below.citation,
+        not barred,
+        {"relatives": len(qualifying)},
+        f"{barred_below.value} → {not barred}",
+        (barred_below,),
+    )
     return not barred
 
 
@@ -356,8 +363,8 @@ _THREE_MONTHS = Step(
 )
 _PAID_IN = Step(
     "survivor_one_time",
-    "tự nguyện, thời gian đóng ngắn: số tiền đã đóng",
-    "voluntary scheme, short time: what was paid in",
+    "tự nguyện, thời gian đóng ngắn: số tiền đã đóng = 22% × số tháng × thu nhập (luật cũ tối đa 2 tháng thu nhập)",
+    "voluntary scheme, short time: what was paid in = 22% x months x income (old law: at most two months of income)",
 )
 
 
@@ -389,13 +396,15 @@ def voluntary_lump_sum(
     months = months_pre_2014 + months_from_2014
     if months < rule.value["voluntary_paid_below"]:
         paid = months * Fraction(rule.value["paid_percent"]) / 100
+        if "paid_cap_months" in rule.value:
+            paid = min(paid, Fraction(rule.value["paid_cap_months"]))
         amount = benefit_vnd(paid * average_vnd)
         record.find(
             _PAID_IN,
             rule.citation,
             amount,
             {"monthly_income": average_vnd, "months": months},
-            f"{months} × {rule.value['paid_percent']} % × {average_vnd} = {amount}",
+            f"{number_text(paid)} × {average_vnd} = {amount}",
             (rule,),
             HALF_UP,
         )

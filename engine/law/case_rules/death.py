@@ -60,10 +60,12 @@ def _funeral(given: Given, as_of: date, law: Parameters, record: Record) -> Mapp
     works_with_compulsory_si=flag,
 )
 def _survivor_monthly(given: Given, as_of: date, law: Parameters, record: Record) -> Mapping[str, Any]:
-    given.need_one("percent", "death_date", "relative", "posthumous_child_birth")
+    given.need_one("percent", "death_date", "relative", "eligible_relatives")
     result: dict[str, Any] = {}
     if "percent" in given:
         result |= _amounts(given, as_of, law, record)
+    elif "eligible_relatives" in given:
+        result |= _persons(given, as_of, law, record)
     if "death_date" in given:
         died_on, born_on = given["death_date"], given.get("posthumous_child_birth")
         if born_on and born_on < died_on:
@@ -89,6 +91,24 @@ def _amounts(given: Given, as_of: date, law: Parameters, record: Record) -> Mapp
     if "benefit_before_2026_07_01" in given:
         result["amount_from_2026_07"] = amount
     return result
+
+
+_PERSONS = Step(
+    "survivor_persons",
+    "mỗi người chết có tối đa bốn thân nhân hưởng hằng tháng",
+    "at most four relatives receive the monthly allowance for each death",
+)
+
+
+def _persons(given: Given, as_of: date, law: Parameters, record: Record) -> Mapping[str, Any]:
+    allowance = law.at("survivor_allowance", as_of)
+    most = allowance.value["persons"]
+    paid = min(given["eligible_relatives"], most)
+    inputs = {"eligible_relatives": given["eligible_relatives"]}
+    record.find(
+        _PERSONS, allowance.citation, paid, inputs, f"min({inputs['eligible_relatives']}, {most})", (allowance,)
+    )
+    return {"max_persons": most}
 
 
 _RELATIVE = Step(

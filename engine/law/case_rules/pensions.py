@@ -188,7 +188,9 @@ def _earliness(given: Given) -> Earliness | None:
 def _average_window(given: Given, as_of: date, law: Parameters, record: Record) -> Mapping[str, Any]:
     given.need("regime", "first_contribution")
     if given["regime"] == "private":
-        record.find(_WHOLE_CAREER, average_article(as_of, law), None, {"regime": "private"})
+        record.find(
+            _WHOLE_CAREER, average_article(as_of, law), None, {"regime": "private"}, "toàn bộ thời gian / whole career"
+        )
         return {"window_months": None}
     return {"window_months": average_window(given["first_contribution"], law, record)}
 
