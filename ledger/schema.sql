@@ -48,7 +48,7 @@ CREATE TABLE ledger.balance (
             ELSE balance_limit = 'none'
         END)
 ) WITH (fillfactor = 50);
-CREATE INDEX balance_by_account ON ledger.balance (account_id);
+CREATE INDEX balance_by_account ON ledger.balance (account_id, balance_id);
 CREATE UNIQUE INDEX balance_one_row_under_a_limit ON ledger.balance (account_id) WHERE balance_limit <> 'none';
 
 CREATE TABLE ledger.entry (
@@ -207,7 +207,21 @@ END $$;
 CREATE FUNCTION ledger.shown(code text) RETURNS text LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN code IS NULL THEN '(none)' WHEN code ~ '[0-9]{9}' THEN '(a number)' ELSE code END;
 
--- Lists the first problems of the staged lines, by line and in words, never with the value of a reference.
+-- What is wrong with a line by itself, in words and never with the value of a reference; null if nothing is.
+CREATE FUNCTION ledger.line_problem(debit text, credit text, amount_vnd bigint, fund text, run text,
+        debit_reference text, credit_reference text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN debit = credit THEN 'debit and credit are the same account'
+        WHEN amount_vnd IS NULL OR amount_vnd <= 0 THEN 'the amount must be positive'
+        WHEN fund IS NULL OR fund !~ '^[a-z][a-z0-9_]*$' THEN 'the fund is missing or no code'
+        WHEN ledger.is_bare_number(run) OR ledger.is_bare_number(debit_reference)
+            OR ledger.is_bare_number(credit_reference) THEN 'a reference must not be a bare number'
+        WHEN run = '' OR debit_reference = '' OR credit_reference = ''
+            OR coalesce(run, '') || coalesce(debit_reference, '') || coalesce(credit_reference, '') ~ '[[:cntrl:]]'
+            THEN 'a reference is empty or holds control characters'
+    END;
+
+-- Lists the first problems of the staged lines, by line.
 CREATE FUNCTION ledger.staged_problems() RETURNS text LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -215,32 +229,32 @@ BEGIN
             || ': ' || w.problem, E'\n' ORDER BY w.line_no) FROM (
         SELECT s.line_no, found.problem
         FROM pg_temp.staged_line s
-        LEFT JOIN ledger.account d ON d.code = s.debit
-        LEFT JOIN ledger.account c ON c.code = s.credit
         CROSS JOIN LATERAL (SELECT CASE
-            WHEN d.account_id IS NULL THEN 'no account ' || ledger.shown(s.debit)
-            WHEN c.account_id IS NULL THEN 'no account ' || ledger.shown(s.credit)
-            WHEN s.debit = s.credit THEN 'debit and credit are the same account'
-            WHEN s.amount_vnd IS NULL OR s.amount_vnd <= 0 THEN 'the amount must be positive'
-            WHEN s.fund IS NULL OR s.fund !~ '^[a-z][a-z0-9_]*$' THEN 'the fund is missing or no code'
-            WHEN ledger.is_bare_number(s.run) OR ledger.is_bare_number(s.debit_reference)
-                OR ledger.is_bare_number(s.credit_reference) THEN 'a reference must not be a bare number'
-            WHEN s.run = '' OR s.debit_reference = '' OR s.credit_reference = ''
-                OR concat(s.run, s.debit_reference, s.credit_reference) ~ '[[:cntrl:]]'
-                THEN 'a reference is empty or holds control characters'
+            WHEN NOT EXISTS (SELECT FROM ledger.account a WHERE a.code = s.debit)
+                THEN 'no account ' || ledger.shown(s.debit)
+            WHEN NOT EXISTS (SELECT FROM ledger.account a WHERE a.code = s.credit)
+                THEN 'no account ' || ledger.shown(s.credit)
+            ELSE ledger.line_problem(s.debit, s.credit, s.amount_vnd, s.fund, s.run, s.debit_reference,
+                s.credit_reference)
             END AS problem) found
         WHERE found.problem IS NOT NULL
         ORDER BY s.line_no LIMIT 20) w);
 END $$;
 
 -- Writes one entry with the staged lines, or finds the entry that the same key wrote before.
+--
+-- Sessions keep the plans of queries. One made for a single line is ruinous for a million, so many lines are planned
+-- anew; and one made while there were few accounts would read the whole table later, hence enable_seqscan.
 CREATE FUNCTION ledger.write_entry(key text, event text, document text, business_on date, description text,
         recorded_at timestamptz, reverses bigint, OUT entry_id bigint, OUT replayed boolean) LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp AS $$
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = auto SET enable_seqscan = off AS $$
 #variable_conflict use_variable
 DECLARE
-    problems text;
-    line_count bigint;
+    codes text[];
+    accounts integer[];
+    debits numeric[];
+    credits numeric[];
+    all_sound boolean;
     ordered_hashes bytea;
     asked bytea;
     known ledger.entry_key;
@@ -254,20 +268,34 @@ BEGIN
     IF ledger.is_bare_number(key) OR ledger.is_bare_number(document) THEN
         RAISE EXCEPTION 'neither key nor document may be a bare number' USING ERRCODE = 'LG001';
     END IF;
-    SELECT ledger.staged_problems() INTO problems;
-    IF problems IS NOT NULL THEN
-        RAISE EXCEPTION '%', problems USING ERRCODE = 'LG002';
+
+    IF pg_relation_size('pg_temp.staged_line') > 65536 THEN
+        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+    END IF;
+    SELECT array_agg(m.code), array_agg(m.account_id), array_agg(m.debit), array_agg(m.credit)
+    INTO codes, accounts, debits, credits
+    FROM (SELECT code, sum(debit) AS debit, sum(credit) AS credit,
+            (SELECT a.account_id FROM ledger.account a WHERE a.code = sides.code) AS account_id
+        FROM (SELECT s.debit AS code, sum(s.amount_vnd) AS debit, 0 AS credit FROM pg_temp.staged_line s GROUP BY 1
+            UNION ALL
+            SELECT s.credit, 0, sum(s.amount_vnd) FROM pg_temp.staged_line s GROUP BY 1) sides
+        GROUP BY code) m;
+    IF codes IS NULL THEN
+        RAISE EXCEPTION 'an entry needs at least one line' USING ERRCODE = 'LG002';
     END IF;
 
     WITH hashed AS MATERIALIZED (
-        SELECT s.line_no, ledger.line_hash(s.debit, s.credit, s.amount_vnd, s.fund, s.run, s.debit_reference,
-            s.credit_reference) AS hash FROM pg_temp.staged_line s)
-    SELECT count(*), string_agg(h.hash, ''::bytea ORDER BY h.line_no),
+        SELECT s.line_no, ledger.line_problem(s.debit, s.credit, s.amount_vnd, s.fund, s.run, s.debit_reference,
+                s.credit_reference) IS NULL AS sound,
+            ledger.line_hash(s.debit, s.credit, s.amount_vnd, s.fund, s.run, s.debit_reference,
+                s.credit_reference) AS hash
+        FROM pg_temp.staged_line s)
+    SELECT bool_and(h.sound), string_agg(h.hash, ''::bytea ORDER BY h.line_no),
         ledger.request_hash(event, document, business_on, description, reverses,
             string_agg(h.hash, ''::bytea ORDER BY h.hash))
-    INTO line_count, ordered_hashes, asked FROM hashed h;
-    IF line_count = 0 THEN
-        RAISE EXCEPTION 'an entry needs at least one line' USING ERRCODE = 'LG002';
+    INTO all_sound, ordered_hashes, asked FROM hashed h;
+    IF NOT all_sound OR array_position(accounts, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION '%', ledger.staged_problems() USING ERRCODE = 'LG002';
     END IF;
 
     entry_id := nextval('ledger.entry_entry_id_seq');
@@ -301,44 +329,29 @@ BEGIN
     SELECT entry_id, row_number() OVER (ORDER BY s.line_no), d.account_id, c.account_id, s.amount_vnd, s.fund, s.run,
         s.debit_reference, s.credit_reference
     FROM pg_temp.staged_line s
-    JOIN ledger.account d ON d.code = s.debit
-    JOIN ledger.account c ON c.code = s.credit
+    JOIN unnest(codes, accounts) d (code, account_id) ON d.code = s.debit
+    JOIN unnest(codes, accounts) c (code, account_id) ON c.code = s.credit
     ORDER BY s.line_no;
-    PERFORM ledger.move_balances();
+    PERFORM ledger.move_balances(accounts, debits, credits);
     PERFORM ledger.clear_staging();
 END $$;
 
--- Adds the staged lines to the balances, once for each account, with limited accounts locked in the order of their id.
-CREATE FUNCTION ledger.move_balances() RETURNS void LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp AS $$
+-- Adds to the balances, once for each account, with limited accounts locked in the order of their id.
+CREATE FUNCTION ledger.move_balances(accounts integer[], debits numeric[], credits numeric[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    accounts integer[];
-    debits bigint[];
-    credits bigint[];
     beyond text;
 BEGIN
-    SELECT array_agg(m.account_id ORDER BY m.account_id), array_agg(m.debit ORDER BY m.account_id),
-        array_agg(m.credit ORDER BY m.account_id)
-    INTO accounts, debits, credits
-    FROM (SELECT a.account_id, sum(s.debit)::bigint AS debit, sum(s.credit)::bigint AS credit
-        FROM (SELECT l.debit AS code, sum(l.amount_vnd) AS debit, 0 AS credit FROM pg_temp.staged_line l GROUP BY 1
-            UNION ALL
-            SELECT l.credit, 0, sum(l.amount_vnd) FROM pg_temp.staged_line l GROUP BY 1) s
-        JOIN ledger.account a USING (code)
-        GROUP BY a.account_id) m;
-
     PERFORM FROM ledger.balance b
     WHERE b.account_id = ANY (accounts) AND b.balance_limit <> 'none'
     ORDER BY b.account_id FOR NO KEY UPDATE;
 
-    SELECT a.code INTO beyond
+    SELECT min((SELECT a.code FROM ledger.account a WHERE a.account_id = b.account_id)) INTO beyond
     FROM unnest(accounts, debits, credits) m (account_id, debit, credit)
     JOIN ledger.balance b ON b.account_id = m.account_id AND b.balance_limit <> 'none'
-    JOIN ledger.account a ON a.account_id = m.account_id
     WHERE CASE WHEN (b.normal_side = 'debit') = (b.balance_limit = 'never_negative')
         THEN b.debit_vnd + m.debit < b.credit_vnd + m.credit
-        ELSE b.credit_vnd + m.credit < b.debit_vnd + m.debit END
-    ORDER BY a.code LIMIT 1;
+        ELSE b.credit_vnd + m.credit < b.debit_vnd + m.debit END;
     IF beyond IS NOT NULL THEN
         RAISE EXCEPTION 'account % would pass its limit', beyond USING ERRCODE = 'LG006';
     END IF;

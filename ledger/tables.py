@@ -67,7 +67,7 @@ balance = Table(
         ["account_id", "normal_side", "balance_limit"],
         ["ledger.account.account_id", "ledger.account.normal_side", "ledger.account.balance_limit"],
     ),
-    Index("balance_by_account", "account_id"),
+    Index("balance_by_account", "account_id", "balance_id"),
     Index(
         "balance_one_row_under_a_limit",
         "account_id",

@@ -73,7 +73,7 @@ def test_nobody_can_erase_or_change_rows(owner: Engine, superuser: Engine) -> No
 def test_the_inner_functions_are_not_for_the_application(application: Engine) -> None:
     calls = [
         f"SELECT ledger.write_entry({ASK}, NULL)",
-        "SELECT ledger.move_balances()",
+        "SELECT ledger.move_balances(ARRAY[1], ARRAY[1], ARRAY[0])",
         "SELECT ledger.staged_problems()",
         "SELECT ledger.clear_staging()",
     ]
