@@ -22,7 +22,8 @@ from engine.law.errors import FactsImpossible, LawError
 from engine.law.findings import Record, plain
 from engine.law.parameters import Parameters
 
-_CASE_KEYS = ("name", "rule", "as_of", "given", "expect", "because", "source", "kind", "note")
+_DECISIVE_KEYS = ("rule", "as_of", "given", "expect")
+_CASE_KEYS = (*_DECISIVE_KEYS, "name", "because", "source", "kind", "note")
 
 
 class CaseFileUnreadable(WrongInput):
@@ -122,7 +123,7 @@ def _read(case: Mapping[str, Any], problems: list[str]) -> tuple[Given, date | N
     text(case.get("name"), "name", problems)
     for key in case:
         # Other remarks may stand beside a case, but a misspelt key must not silence what it meant.
-        if key not in _CASE_KEYS and difflib.get_close_matches(str(key), _CASE_KEYS, n=1, cutoff=0.75):
+        if key not in _CASE_KEYS and difflib.get_close_matches(str(key), _DECISIVE_KEYS, n=1):
             problems.append(f"{key}: unknown key")
     as_of: date | None = day(case.get("as_of"), "as_of", problems)
     form = FORMS.get(case["rule"]) if isinstance(case.get("rule"), str) else None

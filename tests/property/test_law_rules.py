@@ -17,7 +17,7 @@ from engine.law.parameters import Parameters
 from engine.law.pension_rate import Earliness, pension_rate
 from engine.law.people import Period, Sex, WageRegime
 from engine.law.retirement import retirement_age
-from engine.law.survivors import pensioner_lump_sum
+from engine.law.survivor_lump_sums import pensioner_lump_sum
 
 LAW = Parameters.load()
 NEW_LAW = date(2026, 8, 1)

@@ -1,6 +1,18 @@
 """The rules that case files may name; importing this package enters all of them."""
 
-from engine.law.case_rules import collection, death, pensions, short_term
+from engine.law.case_rules import averages, collection, contributions, death, lump_sums, pensions, short_term
 from engine.law.case_rules.forms import FORMS, Form, Given, KeysMissing
 
-__all__ = ["FORMS", "Form", "Given", "KeysMissing", "collection", "death", "pensions", "short_term"]
+__all__ = [
+    "FORMS",
+    "Form",
+    "Given",
+    "KeysMissing",
+    "averages",
+    "collection",
+    "contributions",
+    "death",
+    "lump_sums",
+    "pensions",
+    "short_term",
+]

@@ -11,6 +11,13 @@ from engine.law.findings import Record, Step
 from engine.law.funeral import assess_funeral
 from engine.law.parameters import Parameters
 from engine.law.people import Sex
+from engine.law.survivor_lump_sums import (
+    accident_death_lump,
+    accident_pensioner_lump_sum,
+    contributor_lump_sum,
+    pensioner_lump_sum,
+    voluntary_lump_sum,
+)
 from engine.law.survivors import (
     Cause,
     Deceased,
@@ -19,14 +26,9 @@ from engine.law.survivors import (
     Relative,
     Status,
     SurvivorFacts,
-    accident_death_lump,
-    accident_pensioner_lump_sum,
     allowance_start,
     assess_survivors,
-    contributor_lump_sum,
     monthly_allowance,
-    pensioner_lump_sum,
-    voluntary_lump_sum,
 )
 
 
