@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from reconciliation.references import find_references
-from reconciliation.statement import BankReferences, Detail, Entry
+from reconciliation.statement import BankReferences, Entry
 
 COLUMNS: Final = (
     "statement_no",
@@ -51,7 +51,7 @@ def rows(
     statement_no: int, entry_no: int, entry: Entry, account: str, protect: Callable[[str], bytes]
 ) -> Iterator[StagedRow]:
     """The rows of one booked entry. If its details do not say all their amounts, the entry is matched as a whole."""
-    details = _matchable(entry)
+    details = entry.details if entry.details_add_up else ()
     single = details[0] if len(details) == 1 else None
     returned = _returned(entry, entry.return_reason)
     words = _words(entry.references, entry.return_reason, entry.text, entry.additional_text)
@@ -122,11 +122,6 @@ def without_numbers(value: str | None, account: str) -> str | None:
 def without_long_numbers(name: str) -> str:
     """A file name with every number that could be an account cut to its last four digits."""
     return _LONG_NUMBER.sub(lambda number: f"…{number[0][-4:]}", name)
-
-
-def _matchable(entry: Entry) -> tuple[Detail, ...]:
-    complete = entry.details_add_up
-    return entry.details if complete else ()
 
 
 def _returned(entry: Entry, reason: str | None) -> bool:

@@ -96,12 +96,8 @@ statement = Table(
     Column("to_on", Date, nullable=False),
     Column("opening_vnd", BigInteger, nullable=False),
     Column("closing_vnd", BigInteger, nullable=False),
-    Column(
-        "repeated_vnd",
-        BigInteger,
-        nullable=False,
-        comment="net of the entries that an earlier statement had told already",
-    ),
+    # Net of the entries that an earlier statement had told already.
+    Column("repeated_vnd", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     CheckConstraint("state IN ('accepted', 'waiting')"),
     CheckConstraint("from_on <= to_on"),

@@ -19,16 +19,24 @@ WITH nearest AS (
         (x.amount_vnd IS NOT DISTINCT FROM c.amount_vnd) DESC,
         array_position(ARRAY['open', 'matched', 'withdrawn'], x.state),
         x.expectation_id
+), total AS (
+    SELECT
+        x.batch_reference, x.own_account_id, x.sign, bool_and(x.state = 'withdrawn') AS withdrawn,
+        sum(x.amount_vnd) FILTER (WHERE x.state = 'open') AS open_vnd,
+        sum(x.amount_vnd) FILTER (WHERE x.state = 'matched') AS matched_vnd
+    FROM reconciliation.expectation x
+    WHERE x.batch_reference IN (SELECT c.batch_reference FROM pg_temp.candidate c WHERE c.break_class IS NULL)
+    GROUP BY x.batch_reference, x.own_account_id, x.sign
 ), batch AS (
     SELECT
         c.item_id,
-        bool_or(x.own_account_id = c.own_account_id AND x.sign = c.sign) AS same,
-        bool_or(x.sign = c.sign) AS same_sign,
-        bool_and(x.state = 'withdrawn') AS withdrawn,
-        sum(x.amount_vnd) FILTER (WHERE x.state = 'open') AS open_vnd,
-        sum(x.amount_vnd) FILTER (WHERE x.state = 'matched') AS matched_vnd
+        bool_or(t.own_account_id = c.own_account_id AND t.sign = c.sign) AS same,
+        bool_or(t.sign = c.sign) AS same_sign,
+        bool_and(t.withdrawn) AS withdrawn,
+        sum(t.open_vnd) AS open_vnd,
+        sum(t.matched_vnd) AS matched_vnd
     FROM pg_temp.candidate c
-    JOIN reconciliation.expectation x ON x.batch_reference = c.batch_reference
+    JOIN total t USING (batch_reference)
     GROUP BY c.item_id
 )
 UPDATE pg_temp.candidate c
