@@ -11,6 +11,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -201,12 +202,16 @@ def read_sheets(path: Path, sheets: Collection[Sheet], problems: Problems) -> di
     if kind == ".csv":
         (sheet,) = sheets
         return {sheet.name: _rows(sheet, path.name, enumerate(_read_csv(path), 1), problems)}
-    _refuse_bomb(path)
-    try:
-        with CalamineWorkbook.from_path(path) as workbook:
-            return {sheet.name: _read_sheet(workbook, sheet, path.name, problems) for sheet in sheets}
-    except CalamineError as error:
-        raise WrongInput([f"{path.name}: not a readable XLSX workbook ({error})"]) from error
+    with _opened(path) as workbook:
+        return {sheet.name: _read_sheet(workbook, sheet, path.name, problems) for sheet in sheets}
+
+
+def read_grids(path: Path) -> dict[str, list[list[Cell]]]:
+    """The cells of every sheet of an XLSX workbook by the sheet's name, for forms that `read_sheets` does not know."""
+    with _opened(path) as workbook:
+        return {
+            name: [[_clean(cell) for cell in row] for row in _grid(workbook, name)] for name in workbook.sheet_names
+        }
 
 
 def fold(name: str) -> str:
@@ -225,6 +230,20 @@ def _read_sheet(workbook: CalamineWorkbook, sheet: Sheet, file: str, problems: P
     if name is None:
         problems.add(file, f"the sheet {sheet.name} is missing")
         return []
+    return _rows(sheet, f"{file}, sheet {sheet.name}", enumerate(_grid(workbook, name), 1), problems)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[CalamineWorkbook]:
+    _refuse_bomb(path)
+    try:
+        with CalamineWorkbook.from_path(path) as workbook:
+            yield workbook
+    except CalamineError as error:
+        raise WrongInput([f"{path.name}: not a readable XLSX workbook ({error})"]) from error
+
+
+def _grid(workbook: CalamineWorkbook, name: str) -> list[list[object]]:
     source = workbook.get_sheet_by_name(name)
     grid: list[list[object]] = [list(row) for row in source.to_python(skip_empty_area=False)]
     # A clerk merges the claim's number over its rows: every row of the merged range has its value.
@@ -232,7 +251,7 @@ def _read_sheet(workbook: CalamineWorkbook, sheet: Sheet, file: str, problems: P
         if left == right:
             for below in range(top + 1, min(bottom + 1, len(grid))):
                 grid[below][left] = grid[top][left]
-    return _rows(sheet, f"{file}, sheet {sheet.name}", enumerate(grid, 1), problems)
+    return grid
 
 
 def _rows(sheet: Sheet, place: str, lines: Iterator[tuple[int, list[object]]], problems: Problems) -> list[Row]:
