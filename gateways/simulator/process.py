@@ -77,6 +77,12 @@ def stop(home: Path) -> bool:
     return True
 
 
+def is_running(home: Path) -> bool:
+    """Whether the bank of this home answers; nothing is started."""
+    address = read_address(home.resolve())
+    return address is not None and _is_healthy(address)
+
+
 def read_address(home: Path) -> Address | None:
     path = home / _ADDRESS_FILE
     return Address(**json.loads(path.read_text())) if path.exists() else None

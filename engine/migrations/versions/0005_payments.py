@@ -161,7 +161,8 @@ CREATE TABLE engine.batch (
     sent_at timestamptz
 );
 CREATE INDEX ON engine.batch (run_id);
-GRANT SELECT, INSERT, UPDATE (state, sends, inquiries, content_sha256, sent_at, payments, amount_vnd) ON engine.batch TO thuchi_application;
+GRANT SELECT, INSERT, UPDATE (state, sends, inquiries, content_sha256, sent_at, payments, amount_vnd)
+    ON engine.batch TO thuchi_application;
 GRANT USAGE ON SEQUENCE engine.batch_batch_no_seq TO thuchi_application;
 
 CREATE TABLE engine.attempt (
