@@ -135,7 +135,8 @@ def state_average(state: Sequence[Period], on: date, law: Parameters, record: Re
         level = law.at("reference_level", on)
         weighted = sum((period.coefficient_with_seniority * period.months for period in window), Decimal(0))
         total = Fraction(weighted) * level.value
-        numbers = f"{number_text(weighted)} × {level.value} / {months}"
+        terms = " + ".join(f"{part.coefficient_with_seniority} × {part.months}" for part in window)
+        numbers = f"({terms}) × {level.value} / {months}"
         used: tuple[DatedValue, ...] = (valuation, level)
     else:
         total = Fraction(indexed_sum(_state_wages_by_year(window, law), on, law, record))
@@ -172,7 +173,7 @@ class YearOfWages:
 def indexed_sum(wages: Sequence[YearOfWages], on: date, law: Parameters, record: Record) -> Decimal:
     """Sum of wages brought to the prices of the year in which the benefit starts."""
     table = law.at("wage_index", on)
-    used = table.narrowed(*{_index_year(table.value, part.year) for part in wages}) if table.doubtful else table
+    used = table.narrowed(*sorted({_index_year(table.value, part.year) for part in wages}))
     return indexed_by(wages, table.value, record, (used,))
 
 
@@ -181,11 +182,15 @@ def indexed_by(
 ) -> Decimal:
     """The same with a table that is given."""
     total = Decimal(0)
+    terms: list[str] = []
     for part in wages:
-        total += part.wage_vnd * part.months * table[_index_year(table, part.year)]
+        index = table[_index_year(table, part.year)]
+        total += part.wage_vnd * part.months * index
+        terms.append(f"{part.wage_vnd} × {part.months} × {index}")
     article = used[0].citation if used else cite("L41", "73", "2")
     months = sum(part.months for part in wages)
-    record.find(_INDEXED, article, total, {"months": months, "parts": len(wages)}, f"Σ = {number_text(total)}", used)
+    numbers = f"{' + '.join(terms)} = {number_text(total)}"
+    record.find(_INDEXED, article, total, {"months": months, "parts": len(wages)}, numbers, used)
     return total
 
 

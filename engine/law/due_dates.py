@@ -80,7 +80,7 @@ def late_charge(amount_vnd: int, due_on: date, paid_on: date, law: Parameters, r
         charge,
         {"amount_vnd": amount_vnd, "due_date": due_on, "paid_on": paid_on},
         f"{amount_vnd} × {rule.value['percent_per_day']} % × {days} = {charge}",
-        (rule.narrowed("payment_day"),) if days else (rule,),
+        (rule.narrowed("percent_per_day", "payment_day"),) if days else (rule,),
         HALF_UP,
     )
     return LateCharge(days, charge)

@@ -186,6 +186,6 @@ def _find_charges(
                 {"fund": item.fund, "month": item.month, "due_date": item.due_on, "unpaid_vnd": item.unpaid_vnd},
                 f"({item.money_days} + {item.unpaid_vnd} × {days_late(item.due_on, until, law)}) × "
                 f"{rule.value['percent_per_day']} % = {charge}",
-                (rule.narrowed("payment_day"),),
+                (rule.narrowed("percent_per_day", "payment_day"),),
                 HALF_UP,
             )

@@ -132,18 +132,25 @@ def number_text(value: Decimal | Fraction | int) -> str:
     >>> number_text(Fraction(125, 2)), number_text(Decimal("71.0")), number_text(Fraction(1, 3))
     ('62.5', '71', '1/3')
     """
+    if isinstance(value, int):
+        return str(value)
     exact = Fraction(value)
-    rest = exact.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
+    twos, rest = _power(2, exact.denominator)
+    fives, rest = _power(5, rest)
     if rest != 1:
         return f"{exact.numerator}/{exact.denominator}"
-    digits = 0
-    while (exact * 10**digits).denominator != 1:
-        digits += 1
-    scaled = int(exact * 10**digits)
+    digits = max(twos, fives)
+    scaled = exact.numerator * 10**digits // exact.denominator
     if digits == 0:
         return str(scaled)
     sign, text = ("-" if scaled < 0 else ""), str(abs(scaled)).rjust(digits + 1, "0")
     return f"{sign}{text[:-digits]}.{text[-digits:]}"
+
+
+def _power(prime: int, number: int) -> tuple[int, int]:
+    """How often a prime divides a number, and what is left."""
+    times = 0
+    while number % prime == 0:
+        number //= prime
+        times += 1
+    return times, number

@@ -82,7 +82,7 @@ _ACCIDENT_MONTHLY = Step(
 
 
 def accident_lump(
-    impairment_percent: int, years_in_fund: int, wage_vnd: int, on: date, law: Parameters, record: Record
+    impairment_percent: Decimal | int, years_in_fund: int, wage_vnd: int, on: date, law: Parameters, record: Record
 ) -> AccidentBenefit:
     """Impairment of 5 to 30 percent (Law 84/2015 Article 48).
 
@@ -94,7 +94,7 @@ def accident_lump(
 
 
 def accident_monthly(
-    impairment_percent: int, years_in_fund: int, wage_vnd: int, on: date, law: Parameters, record: Record
+    impairment_percent: Decimal | int, years_in_fund: int, wage_vnd: int, on: date, law: Parameters, record: Record
 ) -> AccidentBenefit:
     """Impairment from 31 percent (Law 84/2015 Article 49).
 
@@ -109,7 +109,7 @@ def _accident(
     step: Step,
     rule: DatedValue,
     divisor: int,
-    impairment_percent: int,
+    impairment_percent: Decimal | int,
     years_in_fund: int,
     wage_vnd: int,
     on: date,

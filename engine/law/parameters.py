@@ -69,9 +69,9 @@ class DatedValue:
         return max((self.doubtful.get(key, self.confidence) for key in keys), key=_RANK.__getitem__)
 
     def narrowed(self, *keys: Any) -> "DatedValue":
-        """The same value, as sure as the entries that were read."""
-        confidence = self.of(*keys) if self.doubtful and keys else self.confidence
-        return self if confidence is self.confidence else replace(self, confidence=confidence)
+        """The entries of a table that a rule read, as sure as they are."""
+        entries = MappingProxyType({key: self.value[key] for key in keys})
+        return replace(self, value=entries, confidence=self.of(*keys))
 
 
 _RANK = {Confidence.OFFICIAL: 0, Confidence.SECONDARY: 1, Confidence.UNCONFIRMED: 2}

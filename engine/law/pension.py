@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
@@ -33,7 +34,7 @@ class PensionFacts:
     birth_date: date
     pension_from: date
     history: Sequence[Period]
-    impairment_percent: int = 0
+    impairment_percent: Decimal | int = 0
     lowered_by_years: int = 0
     participated_before_july_2025: bool | None = None
     category: Category = Category.EMPLOYEE

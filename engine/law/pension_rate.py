@@ -70,7 +70,7 @@ def pension_rate(
         {"sex": sex, "contribution_months": contribution_months},
         f"min({cap.value}, {band['percent']} + ({number_text(years)} - {band['years']}) × {band['step']})"
         f" = {number_text(rate)} %",
-        (accrual, cap),
+        (accrual.narrowed(sex), cap),
     )
     if early is None:
         return rate

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from engine.law.calendar import MONTHS_IN_YEAR, Month, age_text
 from engine.law.documents import cite
@@ -135,7 +136,7 @@ _EARLY_START = Step(
 
 
 def early_start(
-    age: RetirementAge, impairment_percent: int, concluded_on: date, on: date, law: Parameters, record: Record
+    age: RetirementAge, impairment_percent: Decimal | int, concluded_on: date, on: date, law: Parameters, record: Record
 ) -> Month:
     """First pension month of a person with reduced ability to work.
 
@@ -155,7 +156,7 @@ def early_start(
     return start
 
 
-def months_allowed_early(impairment_percent: int, on: date, law: Parameters) -> int:
+def months_allowed_early(impairment_percent: Decimal | int, on: date, law: Parameters) -> int:
     """How many months before the ordinary age an impairment lets a pension start; 0 below 61 percent."""
     rule = law.at("early_pension", on).value
     if impairment_percent >= rule["severe_percent"]:

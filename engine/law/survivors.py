@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
@@ -80,7 +81,7 @@ class Relative:
     sex: Sex
     birth_date: date
     monthly_income_vnd: int = 0
-    impairment_percent: int = 0
+    impairment_percent: Decimal | int = 0
     alone: bool = False
 
 

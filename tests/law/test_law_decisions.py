@@ -239,6 +239,14 @@ def test_death_by_work_accident_opens_everything_without_a_minimum_time() -> Non
     assert result["funeral_grant"] == 25_300_000
 
 
+def test_nothing_is_due_once_where_nothing_was_contributed() -> None:
+    deceased = {"death_date": "2026-08-10", "status": "contributing", "compulsory_months": 0}
+
+    result = assess("survivor_award", {"deceased": deceased, "relatives": [CHILD]})
+
+    assert (result["kind"], result["one_time"], result["monthly"], result["funeral_grant"]) == ("none", 0, [], 0)
+
+
 def test_an_employer_month_adds_up_its_workers_by_fund() -> None:
     staff = [
         {"name": "An", "wage": 10_000_000},

@@ -288,14 +288,17 @@ def _relative(entry: Mapping[str, Any], place: int) -> Relative:
     )
 
 
+_MONTHS = ("months_from_2014", "months_pre_2014")
+
+
 def _need_for_one_time(deceased: Mapping[str, Any]) -> None:
-    """The lump sum rests on the pension of a pensioner, and on average and months of everybody else."""
+    """The lump sum rests on the pension of a pensioner, and on average and months of everybody who has months."""
     if deceased["status"] is Status.PENSIONER:
-        needed = ("pension", "pension_months_received")
-    elif deceased["status"] is Status.ACCIDENT_ALLOWANCE and "pension" in deceased:
-        return
+        needed: tuple[str, ...] = ("pension", "pension_months_received")
     else:
-        needed = ("average", "months_from_2014")
+        by_allowance = deceased["status"] is Status.ACCIDENT_ALLOWANCE and "pension" in deceased
+        without_months = not any(deceased.get(key) for key in ("compulsory_months", "voluntary_months", *_MONTHS))
+        needed = () if by_allowance or without_months else ("average", "months_from_2014")
     for key in needed:
-        if key not in deceased and not (key == "months_from_2014" and "months_pre_2014" in deceased):
+        if key not in deceased and not (key in _MONTHS and any(part in deceased for part in _MONTHS)):
             raise FactsImpossible(f"deceased.{key}", "missing")

@@ -61,12 +61,18 @@ def rule(name: str, **keys: Reader) -> Callable[[Assess], Assess]:
     return enter
 
 
+def _impairment(value: Any, place: str, problems: list[str]) -> Any:
+    """Percent of ability to work that is lost."""
+    percent = PERCENT(value, place, problems)
+    return percent if percent is None or percent % 1 else int(percent)
+
+
 MONEY = whole()
 MONTHS = whole(0, 1200)
 YEARS = number(0, 100)
 PERCENT = number(0, 100)
+IMPAIRMENT: Reader = _impairment
 RATE = number(0, 1000)
-IMPAIRMENT = whole(0, 100)
 COEFFICIENT = number(0, 100)
 DAYS = whole(0, 366)
 YEAR = whole(1900, 2100)
