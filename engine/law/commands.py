@@ -38,7 +38,9 @@ def show(
     except ValueError as error:
         raise _refused(f"--on: {on!r} is not a date YYYY-MM-DD") from error
     if as_json:
-        typer.echo(json.dumps(_parameter_json(found, values), ensure_ascii=False, indent=2))
+        shown = _parameter_json(found, values)
+        # A reader who asks for one day gets its value without a search.
+        typer.echo(json.dumps(shown if on is None else shown | shown["values"][0], ensure_ascii=False, indent=2))
         return
     typer.echo(f"{found.name} ({found.area}): {found.label}\n{found.description}\nunit: {found.unit}")
     for value in values:

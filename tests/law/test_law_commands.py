@@ -71,7 +71,7 @@ def test_a_parameter_is_shown_with_its_ground() -> None:
     result = CliRunner().invoke(app, ["show", "reference_level", "--on", "2026-07-01", "--json"])
 
     shown = json.loads(result.stdout)
-    assert shown["unit"] == "VND/month"
+    assert (shown["unit"], shown["value"]) == ("VND/month", 2_530_000)
     (value,) = shown["values"]
     assert (value["value"], value["from"], value["confidence"]) == (2_530_000, "2026-07-01", "official")
     assert value["citation"]["document"] == "161/2026/NĐ-CP"
