@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.law.allocation import Debt, allocate
@@ -20,6 +20,8 @@ from engine.law.retirement import retirement_age
 from engine.law.survivor_lump_sums import pensioner_lump_sum
 
 LAW = Parameters.load()
+UNHURRIED = settings(deadline=None)
+"""A busy machine is no failure of the law."""
 NEW_LAW = date(2026, 8, 1)
 
 sexes = st.sampled_from(Sex)
@@ -27,11 +29,13 @@ days = st.dates(date(2016, 1, 1), date(2026, 12, 31))
 money = st.integers(0, 10**9)
 
 
+@UNHURRIED
 @given(st.fractions())
 def test_the_text_of_a_number_is_exact(number: Fraction) -> None:
     assert Fraction(number_text(number)) == number
 
 
+@UNHURRIED
 @given(st.integers(0, 900), days)
 def test_counted_years_are_never_less_than_the_months_and_less_than_one_year_more(months: int, on: date) -> None:
     years = counted_years(months, on, LAW, Record())
@@ -40,6 +44,7 @@ def test_counted_years_are_never_less_than_the_months_and_less_than_one_year_mor
     assert years.denominator in (1, 2)
 
 
+@UNHURRIED
 @given(sexes, st.integers(180, 700), st.integers(180, 700), days)
 def test_a_longer_career_never_lowers_the_rate(sex: Sex, one: int, other: int, on: date) -> None:
     lowest = max(180, LAW.value("accrual", on)[sex][0]["months"])
@@ -48,6 +53,7 @@ def test_a_longer_career_never_lowers_the_rate(sex: Sex, one: int, other: int, o
     assert pension_rate(sex, shorter, on, LAW, Record()) <= pension_rate(sex, longer, on, LAW, Record()) <= 75
 
 
+@UNHURRIED
 @given(sexes, st.integers(240, 700), st.integers(0, 119), st.integers(0, 119))
 def test_an_earlier_start_never_raises_the_rate(sex: Sex, months: int, one: int, other: int) -> None:
     later, earlier = sorted((one, other))
@@ -58,6 +64,7 @@ def test_an_earlier_start_never_raises_the_rate(sex: Sex, months: int, one: int,
     assert rates[0] >= rates[1]
 
 
+@UNHURRIED
 @given(sexes, st.integers(0, 600))
 def test_who_is_born_later_never_retires_earlier(sex: Sex, offset: int) -> None:
     birth = Month.of(1940, 1) + offset
@@ -68,6 +75,7 @@ def test_who_is_born_later_never_retires_earlier(sex: Sex, offset: int) -> None:
     assert LAW.value("retirement_age", older.reached.first_day)[sex] == older.age_months
 
 
+@UNHURRIED
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.integers(1, 300))
 def test_the_window_takes_the_last_months_and_no_other(lengths: list[int], window: int) -> None:
     periods, first = [], Month.of(1990, 1)
@@ -82,6 +90,7 @@ def test_the_window_takes_the_last_months_and_no_other(lengths: list[int], windo
     assert last_months(periods, None) == tuple(periods)
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 10**8)), min_size=1, max_size=6))
 def test_an_average_lies_between_the_lowest_and_the_highest_indexed_wage(parts: list[tuple[int, int]]) -> None:
     history, first = [], Month.of(1994, 1)
@@ -94,6 +103,7 @@ def test_an_average_lies_between_the_lowest_and_the_highest_indexed_wage(parts: 
     assert min(wage for _, wage in parts) <= average <= max(wage for _, wage in parts) * Decimal("5.81")
 
 
+@UNHURRIED
 @given(money, st.integers(1, 400))
 def test_a_month_more_of_pension_never_raises_the_lump_sum(pension: int, month: int) -> None:
     amounts = [pensioner_lump_sum(pension, n, NEW_LAW, LAW, Record()).amount_vnd for n in (month, month + 1)]
@@ -101,6 +111,7 @@ def test_a_month_more_of_pension_never_raises_the_lump_sum(pension: int, month: 
     assert amounts[0] >= amounts[1] >= 3 * pension
 
 
+@UNHURRIED
 @given(money, st.sampled_from(["I", "II", "III", "IV"]), days)
 def test_a_contribution_is_made_of_whole_dong_on_a_base_within_the_limits(wage: int, region: str, on: date) -> None:
     found = assess_contribution(Employment(wage_vnd=wage, region=region), on, LAW, Record())
@@ -117,6 +128,7 @@ funds = st.dictionaries(
 )
 
 
+@UNHURRIED
 @given(money, funds, st.data())
 def test_an_allocation_neither_loses_nor_makes_money(
     received: int, debts: dict[str, Debt], data: st.DataObject
@@ -144,6 +156,7 @@ receipts = st.lists(
 )
 
 
+@UNHURRIED
 @given(dues, receipts)
 def test_an_employers_account_adds_up(dues: list[Dues], receipts: list[Receipt]) -> None:
     account = employer_account(dues, receipts, date(2026, 12, 31), LAW)
