@@ -23,12 +23,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from engine import doctor as doctoring
-from engine import sending
+from engine import sending, statements
 from engine.awards import files as award_files
 from engine.clock import VIET_NAM
 from engine.database import EMBEDDED_DATABASE, addresses, upgrade
 from engine.demonstration import chaos as chaos_kills
-from engine.demonstration.month import run_month
+from engine.demonstration import month
 from engine.demonstration.reporting import console_reporter
 from engine.embedded import EmbeddedServer
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
@@ -131,17 +131,17 @@ def demo(
     settings = Settings.read()
     configure_logs(settings.home)
     with console_reporter(err) as reporter:
-        month = run_month(settings, payees, seed, reporter, elsewhere=processes)
+        ran = month.run_month(settings, payees, seed, reporter, elsewhere=processes)
     simulator.stop(settings.home / "simulator")
     if as_json:
-        _print_json(month.as_json())
+        _print_json(ran.as_json())
     else:
-        _print_proof(month.proof)
-        _print_trial_balance(month.trial_balance)
-        out.print(f"Unconfirmed legal values allowed in this run: {', '.join(month.unconfirmed) or 'none'}")
-        out.print(f"Files: {settings.home / 'demonstration'} and {settings.home / 'exchange'} ({len(month.files)})")
-        out.print("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in month.seconds.items()))
-    if month.proof.differences:
+        _print_proof(ran.proof)
+        _print_trial_balance(ran.trial_balance)
+        out.print(f"Unconfirmed legal values allowed in this run: {', '.join(ran.unconfirmed) or 'none'}")
+        out.print(f"Files: {settings.home / 'demonstration'} and {settings.home / 'exchange'} ({len(ran.files)})")
+        out.print("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in ran.seconds.items()))
+    if ran.proof.differences:
         raise typer.Exit(1)
 
 
@@ -484,6 +484,15 @@ def statement_import(file: ExistingFile, as_json: AsJson = False) -> None:
     )
 
 
+@statement_commands.command("fetch")
+def statement_fetch(gateway: str, on: On = None, as_json: AsJson = False) -> None:
+    """Fetches a day's statements from a gateway and imports them; what was imported before changes nothing."""
+    with _installation() as installation:
+        imported = statements.fetch_statements(installation, gateway, _day(installation, on))
+    rows = [{"already": each.intake.already, "settled": each.settled, "returned": each.returned} for each in imported]
+    _print_json(rows) if as_json else _print_table("", rows)
+
+
 @exchange_commands.command("archive")
 def exchange_archive(person: As, as_json: AsJson = False) -> None:
     """Seals the files that nobody needs any more and removes the readable ones."""
@@ -509,6 +518,13 @@ def simulator_serve(port: Annotated[int, typer.Option()] = 8801) -> None:
     home = Settings.read().home / "simulator"
     arguments = ["-m", "gateways.simulator", "--home", str(home), "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - becomes the bank, so that signals reach it
+
+
+@simulator_commands.command("close-day")
+def simulator_close_day(on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]) -> None:
+    """Ends a day of the demonstration: the bank books returns and writes statements, the next morning begins."""
+    with _installation() as installation:
+        month.end_day(installation, on.date())
 
 
 @simulator_commands.command("books")

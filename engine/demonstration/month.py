@@ -29,9 +29,9 @@ from engine.payments import gateways, run
 from engine.payments.agreement import require_agreement
 from engine.payments.batch import dispatch
 from engine.payments.proof import Proof, prove
-from engine.payments.settlement import ImportedStatement, import_statement
 from engine.people.files import import_payout_accounts
 from engine.settings import Settings
+from engine.statements import fetch_statements
 from engine.workers.relay import wait_until_idle, work
 from gateways.signing import ensure_key
 from gateways.simulator import process as simulator
@@ -178,11 +178,9 @@ def follow_up(
     """The days after: statements, what the bank never got, returns, and the proof."""
     with report.timed("statements"):
         for day in (PAY_ON, PAY_ON + timedelta(days=1)):
-            close_day(installation, day)
-            next_morning = day + timedelta(days=1)
-            set_time(installation, next_morning, 6)
+            end_day(installation, day)
             for _twice in range(2):
-                fetch_statements(installation, day)
+                fetch_statements(installation, GATEWAY, day)
             _check(installation.database)
             _work(installation, report, elsewhere=elsewhere)
             _check(installation.database)
@@ -194,24 +192,11 @@ def follow_up(
     return Month(proof, balances, files, unconfirmed, report.seconds)
 
 
-def fetch_statements(installation: Installation, on: date) -> list[ImportedStatement]:
-    """Fetches a day's statements from the bank and imports them; what was imported before changes nothing."""
-    gateway = installation.gateway(GATEWAY)
-    imported = []
-    for name in gateway.list_statements(on):
-        file = gateway.fetch_statement(name)
-        path = installation.incoming / file.file_name
-        path.touch(mode=0o600)
-        path.write_bytes(file.content)
-        with installation.database.transaction() as connection:
-            imported.append(import_statement(connection, installation.vault, path, installation.clock().now()))
-    return imported
-
-
-def close_day(installation: Installation, day: date) -> None:
-    """The simulated bank ends its day: returns that fall due are booked, the statements are written."""
+def end_day(installation: Installation, day: date) -> None:
+    """The simulated bank ends its day: returns that fall due are booked, statements written. Then it is six o'clock."""
     with bank_control(installation) as control:
         control.close_day(day)
+    set_time(installation, day + timedelta(days=1), 6)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from engine.payments.agreement import require_agreement
 from engine.payments.batch import dispatch
 from engine.payments.proof import prove
 from engine.settings import Settings
+from engine.statements import fetch_statements
 from engine.workers.relay import work
 from gateways.simulator import process
 from gateways.simulator.books import read_books
@@ -66,10 +67,9 @@ def _work(installation: Installation) -> None:
         require_agreement(connection)
 
 
-def _bring_statement(installation: Installation, control: SimulatorControl, day: date) -> None:
-    control.close_day(day)
-    month.set_time(installation, day + timedelta(days=1), 6)
-    month.fetch_statements(installation, day)
+def _bring_statement(installation: Installation, day: date) -> None:
+    month.end_day(installation, day)
+    fetch_statements(installation, "simbank", day)
     _work(installation)
 
 
@@ -94,7 +94,7 @@ def test_a_payment_is_in_transit_until_its_statement_comes(
     _work(installation)
     assert _states(installation) == {"in_transit": 1, "failed": 1}
     assert _batches(installation) == ["answered"]
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     assert _states(installation) == {"settled": 1, "failed": 1}
     assert _credits(installation) == [1]
 
@@ -102,9 +102,9 @@ def test_a_payment_is_in_transit_until_its_statement_comes(
 def test_money_that_comes_back_is_returned_a_day_later(installation: Installation, control: SimulatorControl) -> None:
     _send(installation, [GOOD, CLOSED_LATER])
     _work(installation)
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     assert _states(installation) == {"settled": 2}
-    _bring_statement(installation, control, builders.PAY_ON + timedelta(days=1))
+    _bring_statement(installation, builders.PAY_ON + timedelta(days=1))
     assert _states(installation) == {"settled": 1, "returned": 1}
 
 
@@ -133,9 +133,9 @@ def test_a_file_the_bank_never_got_goes_again_only_after_a_statement(
     assert _batches(installation) == ["unknown"]
     assert _states(installation) == {"in_transit": 1}
     assert _credits(installation) == []
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     assert _batches(installation) == ["rejected", "answered"]
-    _bring_statement(installation, control, builders.PAY_ON + timedelta(days=1))
+    _bring_statement(installation, builders.PAY_ON + timedelta(days=1))
     assert _states(installation) == {"settled": 1}
     assert _credits(installation) == [1]
 
@@ -146,7 +146,7 @@ def test_a_wrong_not_found_does_not_make_us_pay_again(installation: Installation
     _send(installation, [GOOD])
     _work(installation)
     assert _batches(installation) == ["unknown"]
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     assert _states(installation) == {"settled": 1}
     assert _batches(installation) == ["answered"]
     assert _credits(installation) == [1]
@@ -197,10 +197,10 @@ def test_a_bank_that_is_not_there_is_tried_again_with_the_same_file(
 def test_the_same_statement_twice_changes_nothing(installation: Installation, control: SimulatorControl) -> None:
     _send(installation, [GOOD, GOOD])
     _work(installation)
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     with installation.database.transaction() as connection:
         before = connection.scalar(text("SELECT count(*) FROM ledger.line"))
-    (again,) = month.fetch_statements(installation, builders.PAY_ON)
+    (again,) = fetch_statements(installation, "simbank", builders.PAY_ON)
     assert (again.intake.already, again.settled) == (True, 0)
     with installation.database.transaction() as connection:
         assert connection.scalar(text("SELECT count(*) FROM ledger.line")) == before
@@ -235,7 +235,7 @@ def test_a_held_payment_stays_out_of_the_file(installation: Installation, contro
         run.release(connection, reference, "đã xác minh", builders.AT)
     builders.dispatch_run(installation)
     _work(installation)
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     assert _states(installation) == {"settled": 2}
     assert _credits(installation) == [1, 1]
 
@@ -243,7 +243,7 @@ def test_a_held_payment_stays_out_of_the_file(installation: Installation, contro
 def test_no_account_number_reaches_database_or_log(installation: Installation, control: SimulatorControl) -> None:
     _send(installation, [GOOD])
     _work(installation)
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     found = []
     with installation.database.transaction() as connection:
         tables = connection.execute(
@@ -269,7 +269,7 @@ def test_files_are_sealed_once_nobody_needs_them(installation: Installation, con
 
     assert archived() == []
     content = (installation.outgoing / f"{MESSAGE}.xml").read_bytes()
-    _bring_statement(installation, control, builders.PAY_ON)
+    _bring_statement(installation, builders.PAY_ON)
     assert f"{MESSAGE}.xml" in archived()
     assert not any(path for directory in used for path in directory.iterdir())
     assert all(GOOD.encode() not in path.read_bytes() for path in installation.archive.iterdir())
