@@ -1,0 +1,54 @@
+"""The `thuchi` command: tables for people, JSON with `--json`.
+
+Exit 0 done; 1 the thing checked does not hold or the work failed; 2 the call or its input is wrong. Errors go to
+standard error, all of them at once.
+"""
+
+import sys
+from typing import NoReturn
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from engine.cli import banks, books, month, payments
+from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
+from engine.law.commands import app as law
+from gateways.errors import GatewayError
+from ledger.errors import LedgerError
+from reconciliation.errors import ReconciliationError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Thu chi bảo hiểm xã hội.")
+app.add_typer(month.app)
+for name, group in (
+    ("db", books.database_commands),
+    ("law", law),
+    ("ledger", books.ledger_commands),
+    ("award", payments.award_commands),
+    ("payout-account", payments.account_commands),
+    ("run", payments.run_commands),
+    ("sending", payments.sending_commands),
+    ("gateway", banks.gateway_commands),
+    ("statement", banks.statement_commands),
+    ("exchange", banks.exchange_commands),
+    ("simulator", banks.simulator_commands),
+):
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Runs a command; turns what the program itself refuses into an exit code and a message."""
+    try:
+        app()
+    except WrongInput as error:
+        _fail(error, 2)
+    except (DoesNotHold, ServerUnavailable) as error:
+        _fail(error, 1)
+    except (ThuchiError, LedgerError, GatewayError, ReconciliationError) as error:
+        _fail(error, 2)
+    except DBAPIError as error:
+        _fail(error.orig or error, 1)
+
+
+def _fail(error: BaseException, code: int) -> NoReturn:
+    print(error, file=sys.stderr)
+    sys.exit(code)

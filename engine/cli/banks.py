@@ -1,0 +1,111 @@
+"""Gateways, statements, the files exchanged with banks, and the simulated bank."""
+
+import os
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from sqlalchemy import text
+
+from engine import statements
+from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
+from engine.cli.printing import print_json, print_result, print_table
+from engine.demonstration import month
+from engine.payments import archive
+from engine.payments.settlement import import_statement
+from engine.settings import Settings
+from gateways.simulator.books import read_books
+from reconciliation.inspection import inspect
+
+gateway_commands = typer.Typer(no_args_is_help=True, help="Ngân hàng và ví.")
+statement_commands = typer.Typer(no_args_is_help=True, help="Sao kê.")
+exchange_commands = typer.Typer(no_args_is_help=True, help="Files to and from banks.")
+simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.")
+
+
+@gateway_commands.command("list")
+def gateway_list(as_json: AsJson = False) -> None:
+    """The gateways of this installation."""
+    with opened() as installation, installation.database.transaction() as connection:
+        rows = connection.execute(text("SELECT gateway, adapter, base_url, paused FROM engine.gateway ORDER BY 1"))
+        found = [row._asdict() for row in rows]
+    print_json(found) if as_json else print_table("Gateways", found)
+
+
+@gateway_commands.command("show")
+def gateway_show(name: str, as_json: AsJson = False) -> None:
+    """What a gateway can do and its limits."""
+    with opened() as installation:
+        capabilities = asdict(installation.gateway(name).capabilities)
+    shown = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in capabilities.items()}
+    print_result(shown, as_json)
+
+
+@statement_commands.command("inspect")
+def statement_inspect(file: ExistingFile, as_json: AsJson = False) -> None:
+    """Reads a statement and says whether it adds up; stores nothing."""
+    inspection = inspect(file)
+    print_result(inspection.as_json(), as_json)
+    raise typer.Exit(inspection.exit_code)
+
+
+@statement_commands.command("import")
+def statement_import(file: ExistingFile, as_json: AsJson = False) -> None:
+    """Loads a statement and settles what it proves; the same file again changes nothing."""
+    with opened() as installation, installation.database.transaction() as connection:
+        imported = import_statement(connection, installation.vault, file, installation.clock().now())
+    print_result(
+        {"already": imported.intake.already, "settled": imported.settled, "returned": imported.returned}, as_json
+    )
+
+
+@statement_commands.command("fetch")
+def statement_fetch(gateway: str, on: On = None, as_json: AsJson = False) -> None:
+    """Fetches a day's statements from a gateway and imports them; what was imported before changes nothing."""
+    with opened() as installation:
+        imported = statements.fetch_statements(installation, gateway, day_of(installation, on))
+    rows = [{"already": each.intake.already, "settled": each.settled, "returned": each.returned} for each in imported]
+    print_json(rows) if as_json else print_table("", rows)
+
+
+@exchange_commands.command("archive")
+def exchange_archive(person: As, as_json: AsJson = False) -> None:
+    """Seals the files that nobody needs any more and removes the readable ones."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        used = [installation.outgoing, installation.incoming]
+        names = archive.archive(connection, installation.vault, used, installation.archive, installation.clock().now())
+    print_result({"archived": names}, as_json)
+
+
+@exchange_commands.command("show")
+def exchange_show(name: str, person: As) -> None:
+    """Writes an archived file to standard output; who read it is recorded."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        content = archive.read_archived(
+            connection, installation.vault, installation.archive, name, installation.clock().now()
+        )
+    sys.stdout.buffer.write(content)
+
+
+@simulator_commands.command("serve")
+def simulator_serve(port: Annotated[int, typer.Option()] = 8801) -> None:
+    """Runs the simulated bank in the foreground."""
+    home = Settings.read().home / "simulator"
+    arguments = ["-m", "gateways.simulator", "--home", str(home), "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - becomes the bank, so that signals reach it
+
+
+@simulator_commands.command("close-day")
+def simulator_close_day(on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]) -> None:
+    """Ends a day of the demonstration: the bank books returns and writes statements, the next morning begins."""
+    with opened() as installation:
+        month.end_day(installation, on.date())
+
+
+@simulator_commands.command("books")
+def simulator_books(as_json: AsJson = False) -> None:
+    """What the simulated bank really credited, from its own books."""
+    books = read_books(Settings.read().home / "simulator")
+    print_json(books) if as_json else print_table("Credited", books)

@@ -1,0 +1,139 @@
+"""The month and what runs it: the demonstration, workers, the proof, and looking after an installation."""
+
+import signal
+import threading
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from engine import doctor as doctoring
+from engine.cli.calling import AsJson, On, day_of, opened
+from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
+from engine.demonstration import chaos as chaos_kills
+from engine.demonstration.month import run_month
+from engine.demonstration.reporting import console_reporter
+from engine.errors import WrongInput
+from engine.logs import configure_logs
+from engine.payments import tracing
+from engine.payments.proof import prove
+from engine.settings import Settings
+from engine.workers import relay
+from gateways.simulator import process as simulator
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    payees: Annotated[int, typer.Option(min=50, help="Payees of the invented population.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same month.")] = 1,
+    serve: Annotated[bool, typer.Option(help="Leave the portal up afterwards.")] = True,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Relay and workers as processes of their own.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Runs a whole pension month of November 2026 against a simulated bank, with faults on the way."""
+    del serve
+    settings = Settings.read()
+    configure_logs(settings.home)
+    with console_reporter(err) as reporter:
+        ran = run_month(settings, payees, seed, reporter, elsewhere=processes)
+    simulator.stop(settings.home / "simulator")
+    if as_json:
+        print_json(ran.as_json())
+    else:
+        print_proof(ran.proof)
+        print_trial_balance(ran.trial_balance)
+        out.print(f"Unconfirmed legal values allowed in this run: {', '.join(ran.unconfirmed) or 'none'}")
+        out.print(f"Files: {settings.home / 'demonstration'} and {settings.home / 'exchange'} ({len(ran.files)})")
+        out.print("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in ran.seconds.items()))
+    if ran.proof.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def worker(
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when no message is open.")] = False,
+) -> None:
+    """Relay and actors in one process; with Redis, one of several workers."""
+    with opened() as installation:
+        relay.work(installation, stopped_by_signals(), until_idle=until_idle)
+
+
+@app.command("relay")
+def relay_command() -> None:
+    """Offers outbox messages to the workers that share the Redis."""
+    with opened() as installation:
+        if not installation.settings.redis_url:
+            raise WrongInput(["THUCHI_REDIS_URL is not set: without Redis, `thuchi worker` is relay and actors in one"])
+        relay.relay_only(installation, stopped_by_signals())
+
+
+@app.command()
+def proof(on: On = None, as_json: AsJson = False) -> None:
+    """Where every đồng of the runs is, beside the ledger and the bank's statements; exit 1 if anything differs."""
+    with opened() as installation, installation.database.transaction() as connection:
+        proven = prove(connection, day_of(installation, on))
+    if as_json:
+        print_json(proven.as_json())
+    else:
+        print_proof(proven)
+    if proven.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def trace(reference: str, as_json: AsJson = False) -> None:
+    """The life of one payment: law, award, run, signatures, attempts, entries, statement lines."""
+    with opened() as installation, installation.database.transaction() as connection:
+        life = tracing.trace(connection, reference)
+    if as_json:
+        print_json(life)
+        return
+    print_result(life.pop("payment"), as_json=False)
+    for part, rows in life.items():
+        print_table(part, [{key: value for key, value in row.items() if key != "findings"} for row in rows])
+        for finding in (finding for row in rows for finding in row.get("findings", ())):
+            out.print(f"  {finding['article']['vi']}: {finding['formula']['numbers']}", markup=False)
+
+
+@app.command()
+def chaos(
+    kills: Annotated[int, typer.Option(min=1)] = 20,
+    payees: Annotated[int, typer.Option(min=50)] = 400,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Kills the worker at random moments of the dispatch, again and again, and proves that nobody was paid twice."""
+    settings = Settings.read()
+    configure_logs(settings.home)
+    report = chaos_kills.run_chaos(settings, kills, payees, seed, err)
+    print_json(report.as_json()) if as_json else out.print(report.in_words())
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    parts: Annotated[list[str] | None, typer.Argument(help=", ".join(doctoring.PARTS))] = None,
+    port: Annotated[int, typer.Option(help="Where the API listens.")] = 8080,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the parts of this installation are fit to work; exit 1 if one is not."""
+    unknown = [part for part in parts or () if part not in doctoring.PARTS]
+    if unknown:
+        raise WrongInput([f"{part}: no such part; there are {', '.join(doctoring.PARTS)}" for part in unknown])
+    findings = doctoring.look(Settings.read(), tuple(parts or doctoring.EVERYWHERE), port)
+    rows = [asdict(finding) for finding in findings]
+    print_json(rows) if as_json else print_table("", rows)
+    if not all(finding.fit for finding in findings):
+        raise typer.Exit(1)
+
+
+def stopped_by_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

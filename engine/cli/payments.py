@@ -1,0 +1,158 @@
+"""From awards to payment runs: what the people of benefits and finance do."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from sqlalchemy import text
+
+from engine import sending
+from engine.awards import files as award_files
+from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
+from engine.cli.printing import print_result
+from engine.errors import WrongInput
+from engine.payments import run
+from engine.payments.batch import dispatch
+from engine.people import files as people_files
+
+award_commands = typer.Typer(no_args_is_help=True, help="Quyết định hưởng.")
+account_commands = typer.Typer(no_args_is_help=True, help="Tài khoản nhận tiền.")
+run_commands = typer.Typer(no_args_is_help=True, help="Đợt chi trả.")
+sending_commands = typer.Typer(no_args_is_help=True, help="The switch that stops all sending.")
+
+
+@award_commands.command("import")
+def award_import(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
+    """Nhận hồ sơ: assesses every claim of a workbook and stores the awards, or nothing at all."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        clock = installation.clock()
+        result = award_files.import_awards(
+            connection, installation.vault, file, decided_on=clock.today(), recorded_at=clock.now()
+        )
+    print_result(asdict(result), as_json)
+
+
+@account_commands.command("import")
+def payout_account_import(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
+    """Nhận tài khoản: stores the payout accounts of a file, or nothing at all."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        result = people_files.import_payout_accounts(
+            connection, installation.vault, file, recorded_at=installation.clock().now()
+        )
+    print_result(asdict(result), as_json)
+
+
+@run_commands.command("plan")
+def run_plan(
+    period: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="Month of entitlement.")],
+    person: As,
+    gateway: Annotated[str, typer.Option()] = "simbank",
+    pay_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    allow_unconfirmed: Annotated[list[str] | None, typer.Option(help="An unconfirmed legal value to allow.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plans everything due for a month that no run covers yet."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        clock = installation.clock()
+        planned = run.plan(
+            connection,
+            period.date(),
+            pay_on.date() if pay_on else clock.today(),
+            gateway,
+            frozenset(allow_unconfirmed or ()),
+            clock.now(),
+        )
+    print_result(asdict(planned), as_json)
+
+
+@run_commands.command("submit")
+def run_submit(run_code: RunCode, person: As) -> None:
+    """Trình duyệt: the preparer signs."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        run.submit(connection, run_code, person, installation.clock().now())
+
+
+@run_commands.command("approve")
+def run_approve(run_code: RunCode, person: As) -> None:
+    """Duyệt: the next person signs; the last signature makes the payments payable."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        level = run.approve(connection, run_code, person, installation.clock().now())
+    print(f"{run_code}: {run.LEVELS[level]} {person} has signed")
+
+
+@run_commands.command("dispatch")
+def run_dispatch(run_code: RunCode, person: As, as_json: AsJson = False) -> None:
+    """Gửi lệnh: puts what waits into batches; workers send them."""
+    with opened() as installation:
+        with installation.database.engine.connect() as connection:
+            gateway = connection.scalar(
+                text("""
+                    SELECT gateway FROM engine.payment p JOIN engine.payment_run r USING (run_id)
+                    WHERE r.run_code = :run_code LIMIT 1"""),
+                {"run_code": run_code},
+            )
+        if gateway is None:
+            raise WrongInput([f"there is no payment run {run_code}"])
+        capabilities = installation.gateway(gateway).capabilities
+        clock = installation.clock()
+        with installation.database.transaction(person) as connection:
+            message_ids = dispatch(connection, run_code, capabilities, clock.today(), clock.now())
+    print_result({"batches": message_ids}, as_json)
+
+
+@run_commands.command("show")
+def run_show(run_code: RunCode, as_json: AsJson = False) -> None:
+    """A run: its signatures and where its payments and money stand."""
+    with opened() as installation, installation.database.transaction() as connection:
+        shown = run.show(connection, run_code)
+    print_result(shown, as_json)
+
+
+@run_commands.command("hold")
+def run_hold(reference: str, person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Keeps one approved payment back."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        run.hold(connection, reference, reason, installation.clock().now())
+
+
+@run_commands.command("release")
+def run_release(reference: str, person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Lets a held payment go."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        run.release(connection, reference, reason, installation.clock().now())
+
+
+@run_commands.command("stop")
+def run_stop(run_code: RunCode, person: As) -> None:
+    """Stops a run: no further batch of it is sealed."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        run.stop(connection, run_code, installation.clock().now())
+
+
+@run_commands.command("resume")
+def run_resume(run_code: RunCode, person: As) -> None:
+    """Lets a stopped run go on."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        run.resume(connection, run_code, installation.clock().now())
+
+
+@sending_commands.command("stop")
+def sending_stop(person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Stops all sending, of every run and gateway, at once."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        sending.switch(connection, stopped=True, reason=reason, at=installation.clock().now())
+
+
+@sending_commands.command("resume")
+def sending_resume(person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Allows sending again."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        sending.switch(connection, stopped=False, reason=reason, at=installation.clock().now())
+
+
+@sending_commands.command("show")
+def sending_show(as_json: AsJson = False) -> None:
+    """Whether sending is stopped, by whom and why."""
+    with opened() as installation, installation.database.transaction() as connection:
+        print_result(sending.state(connection), as_json)
