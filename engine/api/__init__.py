@@ -1,0 +1,1 @@
+"""JSON under `/v1`: who asks, what they may see, and how a refusal is told."""

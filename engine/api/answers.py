@@ -1,0 +1,104 @@
+"""What the books answer with, as `/openapi.json` describes it. Amounts are whole đồng."""
+
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from engine.payments.proof import Proof, ProofRow
+from ledger.balances import TrialBalanceRow
+from reconciliation.breaks import Break
+
+
+class ProblemKind(BaseModel):
+    """A problem that this API may answer with; its address is the problem's `type`."""
+
+    code: str
+    status: int
+    title: str
+
+
+class AccountProofAnswer(BaseModel):
+    """Ledger and bank for one of our accounts."""
+
+    ledger_account: str
+    ledger_vnd: int
+    statement_on: date | None
+    statement_vnd: int | None
+    difference_vnd: int | None
+    expected: int
+    expected_vnd: int
+    waiting: int
+    open_items: list[dict[str, Any]]
+
+
+class ProofAnswer(BaseModel):
+    """Biên bản đối chiếu: payments, ledger and statements beside each other."""
+
+    on: date
+    rows: list[ProofRow]
+    totals: dict[str, int] = Field(description="Approved, and what became of it, in đồng.")
+    inquiries_resolved: int
+    accounts: list[AccountProofAnswer]
+    differences: list[str] = Field(description="Empty when everything agrees.")
+
+    @classmethod
+    def of(cls, proof: Proof, on: date) -> "ProofAnswer":
+        return cls(on=on, **proof.as_json())
+
+
+class TrialBalanceLine(BaseModel):
+    """The closing balance of one account."""
+
+    account: str
+    name: str
+    name_en: str
+    debit_vnd: int
+    credit_vnd: int
+
+    @classmethod
+    def of(cls, row: TrialBalanceRow) -> "TrialBalanceLine":
+        return cls(
+            account=row.account,
+            name=row.name,
+            name_en=row.name_en,
+            debit_vnd=row.debit.vnd,
+            credit_vnd=row.credit.vnd,
+        )
+
+
+class TrialBalanceAnswer(BaseModel):
+    """Bảng cân đối tài khoản; both totals are equal."""
+
+    on: date
+    lines: list[TrialBalanceLine]
+    total_debit_vnd: int
+    total_credit_vnd: int
+
+
+class BreakAnswer(BaseModel):
+    """Chênh lệch: a line or an expectation that stands alone, and who owns it."""
+
+    break_id: int | None
+    break_class: str
+    owner: str
+    ledger_account: str
+    reference: str | None
+    sign: str | None
+    line_vnd: int | None
+    expected_vnd: int | None
+    since: date
+
+    @classmethod
+    def of(cls, found: Break) -> "BreakAnswer":
+        return cls(
+            break_id=found.break_id,
+            break_class=found.break_class,
+            owner=found.owner,
+            ledger_account=found.ledger_account,
+            reference=found.reference,
+            sign=found.sign,
+            line_vnd=found.line_vnd,
+            expected_vnd=found.expected_vnd,
+            since=found.since,
+        )

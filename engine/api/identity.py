@@ -1,0 +1,119 @@
+"""Who asks (người dùng): roles, the session in a signed cookie, and the users of a demonstration.
+
+A session names a user and is signed by the installation's vault; nothing of it is kept on the server. Without an
+identity provider, only a database that a demonstration made knows users: one for each role.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from engine.errors import NotFound
+from engine.vault import Vault
+
+COOKIE = "thuchi_session"
+SESSION_LASTS = timedelta(hours=8)
+"""A working day; then the user signs in again."""
+
+
+class Role(StrEnum):
+    """For whom a page is: người hưởng, đơn vị sử dụng lao động, cán bộ tài chính."""
+
+    BENEFICIARY = "beneficiary"
+    EMPLOYER = "employer"
+    FINANCE = "finance"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody signed in. `subject` is the person or the employer whose own matters they see; none for staff."""
+
+    role: Role
+    name: str
+    subject: UUID | None
+
+    @property
+    def code(self) -> str:
+        return f"{self.role}:{self.subject}" if self.subject else self.role.value
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser's visit; before sign-in its user code is empty."""
+
+    session_id: str
+    user_code: str
+    began_at: int
+    """Seconds since 1970, by the computer's clock: a visit is a matter of the day, not of the month shown."""
+
+    @classmethod
+    def begin(cls, user_code: str, now: datetime) -> "Session":
+        return cls(secrets.token_hex(16), user_code, int(now.timestamp()))
+
+    def sealed(self, vault: Vault) -> str:
+        content = f"{self.session_id}.{self.began_at}.{self.user_code}"
+        return f"{content}.{_sign(vault, 'portal_session', content)}"
+
+    @classmethod
+    def unseal(cls, cookie: str, vault: Vault, now: datetime) -> "Session | None":
+        """The session of a cookie that we signed and that has not run out."""
+        content, _, signature = cookie.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), _sign(vault, "portal_session", content).encode()):
+            return None
+        session_id, began_at, user_code = content.split(".", 2)
+        age = now.timestamp() - int(began_at)
+        return cls(session_id, user_code, int(began_at)) if 0 <= age < SESSION_LASTS.total_seconds() else None
+
+    def form_token(self, vault: Vault) -> str:
+        """What every form of this session carries, so that no other site can send one in the user's name."""
+        return _sign(vault, "portal_form", self.session_id)
+
+    def owns_form(self, token: str, vault: Vault) -> bool:
+        return hmac.compare_digest(token.encode(), self.form_token(vault).encode())
+
+
+def _sign(vault: Vault, purpose: str, content: str) -> str:
+    return vault.fingerprint(purpose, content).hex()
+
+
+def is_demonstration(connection: Connection) -> bool:
+    return bool(connection.scalar(text("SELECT EXISTS (SELECT FROM engine.demonstration)")))
+
+
+def demonstration_users(connection: Connection) -> list[User]:
+    """One user for each role that the demonstration's month has work for, and one whose money came back."""
+    users = [
+        User(Role.BENEFICIARY, row.name, row.person_id)
+        for row in connection.execute(
+            text("""
+                SELECT DISTINCT ON (person_id) person_id, name, place FROM (
+                    (SELECT person_id, 1 AS place FROM engine.payment ORDER BY
+                        benefit = 'retirement_lump_sum' DESC, state = 'settled' DESC, payment_no LIMIT 1)
+                    UNION ALL
+                    (SELECT person_id, 2 FROM engine.payment WHERE state = 'returned' ORDER BY payment_no LIMIT 1)
+                ) chosen JOIN engine.person USING (person_id) ORDER BY person_id, place""")
+        )
+    ]
+    return [*users, User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None)]
+
+
+def user_of(connection: Connection, user_code: str) -> User:
+    """The user that a session names; raises `NotFound` if the database knows them no more."""
+    role, _, subject = user_code.partition(":")
+    match Role(role):
+        case Role.FINANCE:
+            return User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None)
+        case Role.BENEFICIARY:
+            name = connection.scalar(
+                text("SELECT name FROM engine.person WHERE person_id = :id"), {"id": UUID(subject)}
+            )
+        case Role.EMPLOYER:
+            name = None
+    if name is None:
+        raise NotFound("this user is no longer known")
+    return User(Role(role), name, UUID(subject))

@@ -1,0 +1,122 @@
+"""The addresses under `/v1`. Finance staff see the books; beneficiaries see their own payments and nothing else."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from engine.api import payments, problems, runs
+from engine.api.answers import BreakAnswer, ProblemKind, ProofAnswer, TrialBalanceAnswer, TrialBalanceLine
+from engine.api.asking import FinanceStaff, Reading, SignedIn, TheInstallation
+from engine.api.errors import NotForThisRole
+from engine.api.identity import Role, User
+from engine.api.paging import Cursor, Limit, Page, cursor_at, place_of
+from engine.api.payments import PaymentSummary
+from engine.api.runs import RunDetail, RunSummary
+from engine.errors import NotFound
+from engine.payments.payment import PaymentState
+from engine.payments.proof import prove
+from ledger.balances import trial_balance
+from reconciliation.breaks import open_breaks
+
+router = APIRouter(prefix="/v1")
+
+On = Annotated[date | None, Query(description="The end of this day; today without it.")]
+
+
+@router.get("/problems/{code}", tags=["problems"])
+def show_problem(code: str) -> ProblemKind:
+    """What a problem of this code means: where the `type` of a problem document leads."""
+    for kind in problems.catalogue():
+        if kind["code"] == code:
+            return ProblemKind(**kind)
+    raise NotFound(f"there is no problem {code}")
+
+
+@router.get("/runs", tags=["payments"])
+def list_runs(_user: FinanceStaff, connection: Reading, cursor: Cursor = None, limit: Limit = 50) -> Page[RunSummary]:
+    """Payment runs with their states and money, the latest first."""
+    skip = place_of(cursor) or 0
+    found = runs.list_runs(connection, skip=skip, limit=limit + 1)
+    return Page(items=found[:limit], next_cursor=cursor_at(skip + limit) if len(found) > limit else None)
+
+
+@router.get("/runs/{code:path}", tags=["payments"])
+def show_run(_user: FinanceStaff, connection: Reading, code: str) -> RunDetail:
+    """One run with its signatures and batches; its code is such as `2026-11/1`."""
+    return runs.show_run(connection, code)
+
+
+@router.get("/payments", tags=["payments"])
+def list_payments(
+    user: SignedIn,
+    installation: TheInstallation,
+    connection: Reading,
+    run: Annotated[str | None, Query(description="Only of this run.")] = None,
+    state: Annotated[PaymentState | None, Query(description="Only in this state.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[PaymentSummary]:
+    """Payments with masked accounts; a beneficiary's own, or all for finance staff."""
+    found = payments.list_payments(
+        connection,
+        installation.vault,
+        person_id=_person_of(user),
+        run=run,
+        states=(state.value,) if state else (),
+        after=place_of(cursor),
+        limit=limit + 1,
+    )
+    more = len(found) > limit
+    return Page(items=found[:limit], next_cursor=cursor_at(found[limit - 1].payment_no) if more else None)
+
+
+@router.get("/payments/{reference}", tags=["payments"])
+def show_payment(user: SignedIn, connection: Reading, reference: str) -> dict[str, Any]:
+    """The life of a payment, from the law's findings to the line of the bank's statement."""
+    return payments.life_of(connection, reference, _person_of(user))
+
+
+@router.get("/proof", tags=["books"])
+def show_proof(_user: FinanceStaff, installation: TheInstallation, connection: Reading, on: On = None) -> ProofAnswer:
+    """Where every đồng of the runs is: payments, ledger and statements."""
+    day = on or installation.clock().today()
+    return ProofAnswer.of(prove(connection, day), day)
+
+
+@router.get("/trial-balance", tags=["books"])
+def show_trial_balance(
+    _user: FinanceStaff, installation: TheInstallation, connection: Reading, on: On = None
+) -> TrialBalanceAnswer:
+    """The balances of all accounts that ever moved."""
+    day = on or installation.clock().today()
+    lines = [TrialBalanceLine.of(row) for row in trial_balance(connection, day)]
+    return TrialBalanceAnswer(
+        on=day,
+        lines=lines,
+        total_debit_vnd=sum(line.debit_vnd for line in lines),
+        total_credit_vnd=sum(line.credit_vnd for line in lines),
+    )
+
+
+@router.get("/breaks", tags=["books"])
+def list_breaks(
+    _user: FinanceStaff,
+    installation: TheInstallation,
+    connection: Reading,
+    on: On = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[BreakAnswer]:
+    """What stands alone between ledger and bank, the oldest first, with who owns it."""
+    skip = place_of(cursor) or 0
+    found = open_breaks(connection, on or installation.clock().today())
+    shown = [BreakAnswer.of(each) for each in found[skip : skip + limit]]
+    return Page(items=shown, next_cursor=cursor_at(skip + limit) if len(found) > skip + limit else None)
+
+
+def _person_of(user: User) -> Any:
+    """Whose payments a user may see: a beneficiary their own, finance staff all (None)."""
+    if user.role is Role.EMPLOYER:
+        raise NotForThisRole(NotForThisRole.__doc__)
+    return user.subject

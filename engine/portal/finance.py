@@ -1,0 +1,273 @@
+"""Cán bộ tài chính: the board of runs, one run, the proof of the day, and what needs a hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection, text
+
+from engine.api import runs
+from engine.api.asking import FinanceStaff, Reading, TheInstallation, TheSession
+from engine.api.identity import Session, User
+from engine.api.paging import Cursor, cursor_at, place_of
+from engine.api.payments import list_payments
+from engine.installation import Installation
+from engine.payments import tracing
+from engine.payments.payment import PaymentState
+from engine.payments.proof import prove
+from engine.portal import pages
+from engine.portal.explanation import explain
+from engine.portal.timeline import timeline
+from engine.vault import Vault, mask
+from gateways.banks.directory import bank_of
+from ledger.balances import trial_balance
+from reconciliation.breaks import open_breaks
+
+router = APIRouter(prefix="/finance")
+
+_RUNS_SHOWN = 24
+_PAYMENTS_SHOWN = 50
+_EXCEPTIONS_SHOWN = 100
+_UNFINISHED = {PaymentState.APPROVED, PaymentState.IN_TRANSIT}
+NEEDS_A_HAND = (PaymentState.FAILED, PaymentState.RETURNED, PaymentState.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A payment that went wrong and waits for somebody: who it is for, and why it waits."""
+
+    reference: str
+    state: str
+    reason: str | None
+    payee: str
+    benefit: str
+    bank: str
+    account_masked: str
+    amount_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonGroup:
+    """Payments that wait for the same reason."""
+
+    state: str
+    reason: str | None
+    payments: int
+    amount_vnd: int
+    stuck: Sequence[Stuck]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """Something the machine left to people; `batch_state` is what its batch is known to be by now."""
+
+    subject: str
+    problem: str
+    opened_at: datetime
+    batch_state: str | None
+
+    @property
+    def settled(self) -> bool:
+        return self.batch_state not in (None, "unknown", "sending")
+
+
+@router.get("")
+def show_board(
+    request: Request, user: FinanceStaff, session: TheSession, installation: TheInstallation, connection: Reading
+) -> Response:
+    found = runs.list_runs(connection, skip=0, limit=_RUNS_SHOWN)
+    totals = {state.value: 0 for state in PaymentState}
+    for run in found:
+        for each in run.states:
+            totals[each.state] += each.amount_vnd
+    switch = connection.execute(text("SELECT stopped, reason FROM engine.sending_switch")).one()
+    return pages.render(
+        request,
+        "finance/board.html",
+        runs=found,
+        totals=totals,
+        waiting_for_hand=sum(totals[state] for state in NEEDS_A_HAND),
+        switch=switch,
+        today=installation.clock().today(),
+        **_head(user, session, installation),
+    )
+
+
+@router.get("/runs/{code:path}")
+def show_run(
+    request: Request,
+    user: FinanceStaff,
+    session: TheSession,
+    installation: TheInstallation,
+    connection: Reading,
+    code: str,
+) -> Response:
+    run = runs.show_run(connection, code)
+    return pages.render(
+        request,
+        "finance/run.html",
+        run=run,
+        moving=run.summary.state == "approved" and any(each.state in _UNFINISHED for each in run.summary.states),
+        **_head(user, session, installation),
+    )
+
+
+@router.get("/payments")
+def show_payments(
+    request: Request,
+    user: FinanceStaff,
+    session: TheSession,
+    installation: TheInstallation,
+    connection: Reading,
+    run: Annotated[str | None, Query(max_length=40)] = None,
+    state: Annotated[Literal[""] | PaymentState, Query()] = "",
+    cursor: Cursor = None,
+) -> Response:
+    found = list_payments(
+        connection,
+        installation.vault,
+        run=run or None,
+        states=(state,) if state else (),
+        after=place_of(cursor),
+        limit=_PAYMENTS_SHOWN + 1,
+    )
+    more = len(found) > _PAYMENTS_SHOWN
+    return pages.render(
+        request,
+        "finance/payments.html",
+        payments=found[:_PAYMENTS_SHOWN],
+        next_cursor=cursor_at(found[_PAYMENTS_SHOWN - 1].payment_no) if more else None,
+        run=run or "",
+        state_chosen=str(state),
+        states=[each.value for each in PaymentState],
+        **_head(user, session, installation),
+    )
+
+
+@router.get("/payments/{reference}")
+def show_payment(
+    request: Request,
+    user: FinanceStaff,
+    session: TheSession,
+    installation: TheInstallation,
+    connection: Reading,
+    reference: str,
+) -> Response:
+    life = tracing.trace(connection, reference)
+    (summary,) = list_payments(connection, installation.vault, reference=reference, limit=1)
+    findings = [finding for part in ("award", "amount") for row in life[part] for finding in row["findings"]]
+    return pages.render(
+        request,
+        "finance/payment.html",
+        payment=summary,
+        life=life,
+        steps=timeline(connection, reference),
+        explanation_steps=explain(findings),
+        **_head(user, session, installation),
+    )
+
+
+@router.get("/proof")
+def show_proof(
+    request: Request,
+    user: FinanceStaff,
+    session: TheSession,
+    installation: TheInstallation,
+    connection: Reading,
+    on: date | None = None,
+) -> Response:
+    day = on or installation.clock().today()
+    balances = trial_balance(connection, day)
+    return pages.render(
+        request,
+        "finance/proof.html",
+        on=day,
+        proof=prove(connection, day),
+        balances=balances,
+        total_debit=sum(row.debit.vnd for row in balances),
+        total_credit=sum(row.credit.vnd for row in balances),
+        **_head(user, session, installation),
+    )
+
+
+@router.get("/open-items")
+def show_open_items(
+    request: Request, user: FinanceStaff, session: TheSession, installation: TheInstallation, connection: Reading
+) -> Response:
+    today = installation.clock().today()
+    return pages.render(
+        request,
+        "finance/open_items.html",
+        on=today,
+        breaks=open_breaks(connection, today),
+        groups=_by_reason(connection, installation.vault),
+        cases=_open_cases(connection),
+        **_head(user, session, installation),
+    )
+
+
+def _head(user: User, session: Session | None, installation: Installation) -> dict[str, Any]:
+    return {"user": user, "form_token": session.form_token(installation.vault) if session else ""}
+
+
+def _by_reason(connection: Connection, vault: Vault) -> list[ReasonGroup]:
+    """What waits, by state and reason, the most money first; of each the first hundred payments."""
+    groups = connection.execute(
+        text("""
+            SELECT state, state_reason, count(*) AS payments, sum(amount_vnd)::bigint AS amount_vnd
+            FROM engine.payment WHERE state = ANY(:states) GROUP BY 1, 2
+            ORDER BY amount_vnd DESC, state, state_reason"""),
+        {"states": list(NEEDS_A_HAND)},
+    )
+    return [
+        ReasonGroup(
+            group.state,
+            group.state_reason,
+            group.payments,
+            group.amount_vnd,
+            _stuck(connection, vault, group.state, group.state_reason),
+        )
+        for group in groups.all()
+    ]
+
+
+def _stuck(connection: Connection, vault: Vault, state: str, reason: str | None) -> list[Stuck]:
+    rows = connection.execute(
+        text("""
+            SELECT p.reference, p.state, p.state_reason, q.name, p.benefit, p.amount_vnd,
+                   a.bank_bin, a.account_ciphertext
+            FROM engine.payment p JOIN engine.person q USING (person_id)
+            JOIN engine.payout_account a USING (payout_account_id)
+            WHERE p.state = :state AND p.state_reason IS NOT DISTINCT FROM :reason
+            ORDER BY p.payment_no LIMIT :limit"""),
+        {"state": state, "reason": reason, "limit": _EXCEPTIONS_SHOWN},
+    )
+    found = []
+    for row in rows:
+        bank = bank_of(row.bank_bin)
+        found.append(
+            Stuck(
+                reference=row.reference,
+                state=row.state,
+                reason=row.state_reason,
+                payee=row.name,
+                benefit=row.benefit,
+                bank=bank.short_name if bank else "",
+                account_masked=mask(vault.open("account", bytes(row.account_ciphertext))),
+                amount_vnd=row.amount_vnd,
+            )
+        )
+    return found
+
+
+def _open_cases(connection: Connection) -> list[OpenCase]:
+    rows = connection.execute(
+        text("""
+            SELECT c.subject, c.problem, c.opened_at, b.state AS batch_state
+            FROM engine.open_case c LEFT JOIN engine.batch b ON b.message_id = c.subject
+            ORDER BY c.opened_at DESC, c.case_id DESC LIMIT 100""")
+    )
+    return [OpenCase(**row._asdict()) for row in rows]

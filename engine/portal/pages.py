@@ -1,0 +1,126 @@
+"""From a template and its values to a page: languages, the words around every page, and pages that refuse."""
+
+import io
+from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from engine.api import problems
+from engine.api.errors import NoIdentity, NotSignedIn
+from engine.portal import wording
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+CATALOGUE = HERE.parent / "locale" / "en" / "LC_MESSAGES" / "portal.po"
+LANGUAGES = ("vi", "en")
+
+
+def render(request: Request, template: str, *, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
+    """The page of a template in the language of the address."""
+    language = language_of(request)
+    values.setdefault("user", None)
+    values.setdefault("form_token", "")
+    content = (
+        _environment(language)
+        .get_template(template)
+        .render(
+            language=language, address=request.url.path, link=_links(language), other_language=_other(request), **values
+        )
+    )
+    return HTMLResponse(content, status_code=status)
+
+
+def language_of(request: Request) -> str:
+    return "en" if request.query_params.get("lang") == "en" else "vi"
+
+
+def address(request: Request, path: str, **query: str) -> str:
+    """An address of ours that keeps the language."""
+    return _links(language_of(request))(path, **query)
+
+
+def refusal(request: Request, error: Exception) -> Response:
+    """A refusal as a page; whoever is not signed in is led to the door."""
+    if isinstance(error, NotSignedIn):
+        return RedirectResponse(address(request, "/sign-in"), HTTPStatus.SEE_OTHER)
+    status = problems.status_of(error)
+    if isinstance(error, NoIdentity):
+        return render(request, "no_identity.html", status=status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        structlog.get_logger().error("page_failed", path=request.url.path, exc_info=error)
+    trace_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    return render(request, "refused.html", status=status, code=status.value, trace_id=trace_id)
+
+
+def not_found(request: Request, error: Exception) -> Response:
+    """No such address, or one that is not understood."""
+    status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+    return render(request, "refused.html", status=status, code=status.value, trace_id=None)
+
+
+def _links(language: str) -> Callable[..., str]:
+    def link(path: str, **query: str) -> str:
+        if language != "vi":
+            query["lang"] = language
+        return f"{path}?{urlencode(query)}" if query else path
+
+    return link
+
+
+def _other(request: Request) -> str:
+    """The same page in the other language."""
+    kept = {name: value for name, value in request.query_params.items() if name != "lang"}
+    if language_of(request) == "vi":
+        kept["lang"] = "en"
+    return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("engine.portal"),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The extension of Jinja adds this method when it is loaded.
+    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {
+        "money": wording.money,
+        "count": wording.count,
+        "day": wording.day,
+        "month": wording.month,
+        "instant": wording.instant,
+        "numbers": lambda formula: wording.numbers(formula, language),
+        "bilingual": lambda words: wording.bilingual(words, language),
+        "reason": wording.reason_of,
+    }
+    environment.globals["wording"] = wording
+    return environment
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """Vietnamese is what the pages are written in; English comes from the catalogue."""
+    if language == "vi":
+        return NullTranslations()
+    with CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale="en")
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)

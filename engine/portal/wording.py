@@ -1,0 +1,246 @@
+"""How values read on a page: dates, money, numbers of a formula, and the words of states, funds and codes.
+
+Words are Vietnamese and are translated where they are shown. Each table has a word for every member of its enum; a
+test finds the one without.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import NamedTuple
+
+from engine.clock import VIET_NAM
+from engine.payments.payment import PaymentState
+from reconciliation.breaks import BreakClass, Owner
+
+
+def _(word: str) -> str:
+    """Marks a word for the catalogue of translations."""
+    return word
+
+
+class Look(NamedTuple):
+    """A state as it is shown: a shape and a tone besides the word, so that colour alone never tells."""
+
+    word: str
+    tone: str
+    shape: str
+
+
+PAYMENT_STATES: Mapping[str, Look] = {
+    PaymentState.PLANNED: Look(_("Dự kiến"), "quiet", "ring"),
+    PaymentState.APPROVED: Look(_("Đã duyệt, chờ gửi"), "quiet", "ring"),
+    PaymentState.IN_TRANSIT: Look(_("Đang chuyển"), "moving", "arrow"),
+    PaymentState.SETTLED: Look(_("Hoàn tất"), "good", "check"),
+    PaymentState.HELD: Look(_("Tạm giữ"), "wait", "pause"),
+    PaymentState.FAILED: Look(_("Không thành công"), "bad", "cross"),
+    PaymentState.RETURNED: Look(_("Bị hoàn trả"), "wait", "back"),
+    PaymentState.CANCELLED: Look(_("Đã hủy"), "quiet", "cross"),
+}
+STATES_TOLD_TO_PAYEES: Mapping[str, Look] = {
+    PaymentState.PLANNED: Look(_("Đang chuẩn bị"), "quiet", "ring"),
+    PaymentState.APPROVED: Look(_("Đã duyệt, sắp chuyển"), "quiet", "ring"),
+    PaymentState.IN_TRANSIT: Look(_("Đang chuyển qua ngân hàng"), "moving", "arrow"),
+    PaymentState.SETTLED: Look(_("Đã chuyển tiền"), "good", "check"),
+    PaymentState.HELD: Look(_("Tạm giữ để kiểm tra"), "wait", "pause"),
+    PaymentState.FAILED: Look(_("Chưa chuyển được"), "bad", "cross"),
+    PaymentState.RETURNED: Look(_("Tiền bị ngân hàng trả lại"), "wait", "back"),
+    PaymentState.CANCELLED: Look(_("Đã hủy"), "quiet", "cross"),
+}
+RUN_STATES: Mapping[str, Look] = {
+    "planned": Look(_("Đã lập"), "quiet", "ring"),
+    "submitted": Look(_("Chờ duyệt"), "wait", "pause"),
+    "approved": Look(_("Đã duyệt"), "good", "check"),
+    "stopped": Look(_("Đã dừng"), "bad", "cross"),
+}
+BATCH_STATES: Mapping[str, Look] = {
+    "ready": Look(_("Sẵn sàng"), "quiet", "ring"),
+    "sending": Look(_("Đang gửi"), "moving", "arrow"),
+    "accepted": Look(_("Ngân hàng đã nhận"), "moving", "arrow"),
+    "unknown": Look(_("Chưa rõ, đang tra soát"), "wait", "pause"),
+    "rejected": Look(_("Không được nhận"), "bad", "cross"),
+    "answered": Look(_("Đã có kết quả từng lệnh"), "good", "check"),
+}
+SIGNING_ROLES = {"preparer": _("Người lập"), "approver": _("Người duyệt"), "authoriser": _("Người chuẩn chi")}
+BENEFITS = {
+    "pension": _("Lương hưu"),
+    "retirement_lump_sum": _("Trợ cấp một lần khi nghỉ hưu"),
+    "funeral_grant": _("Trợ cấp mai táng"),
+    "survivor_allowance": _("Trợ cấp tuất hằng tháng"),
+    "survivor_lump_sum": _("Trợ cấp tuất một lần"),
+}
+FUNDS = {
+    "retirement": _("Quỹ hưu trí và tử tuất"),
+    "state_budget": _("Ngân sách nhà nước"),
+}
+BREAKS = {
+    BreakClass.MISSING_AT_BANK: (_("Ngân hàng chưa ghi"), _("Tra soát với ngân hàng theo mã tham chiếu")),
+    BreakClass.UNKNOWN_TO_US: (_("Chưa rõ của ai"), _("Xác định người nộp hoặc người nhận rồi ghi sổ")),
+    BreakClass.AMOUNT_DIFFERS: (_("Lệch số tiền"), _("So lệnh đã gửi với dòng sao kê, báo ngân hàng")),
+    BreakClass.ACCOUNT_DIFFERS: (_("Sai tài khoản"), _("Báo ngân hàng điều chỉnh")),
+    BreakClass.SIGN_DIFFERS: (_("Ngược chiều Nợ, Có"), _("Kiểm tra lệnh hoàn trả đi trước lệnh chi")),
+    BreakClass.DUPLICATE_AT_BANK: (_("Ngân hàng ghi hai lần"), _("Yêu cầu ngân hàng hoàn lại lần thừa")),
+    BreakClass.NO_LONGER_EXPECTED: (_("Đã coi là hỏng mà tiền vẫn đi"), _("Dừng chi lại, yêu cầu ngân hàng xác nhận")),
+    BreakClass.AMBIGUOUS: (_("Nhiều mã tham chiếu trên một dòng"), _("Đối chiếu bằng tay")),
+    BreakClass.RETURNED: (_("Lệnh chi bị hoàn trả"), _("Xin thông tin tài khoản mới rồi chi lại")),
+    BreakClass.UNDONE: (_("Đã gỡ khớp"), _("Xem lý do gỡ và khớp lại")),
+    BreakClass.STATEMENT_GAP: (_("Sao kê không liền nhau"), _("Tải sao kê còn thiếu")),
+}
+OWNERS = {
+    Owner.PAYMENTS: _("Bộ phận chi trả"),
+    Owner.COLLECTION: _("Bộ phận thu"),
+    Owner.BENEFITS: _("Bộ phận chế độ"),
+    Owner.FINANCE: _("Kế toán"),
+    Owner.OPERATIONS: _("Vận hành"),
+}
+OUTCOMES = {
+    "approved": _("Đã duyệt"),
+    "settled": _("Hoàn tất"),
+    "returned": _("Bị hoàn trả"),
+    "in_transit": _("Đang chuyển"),
+    "held": _("Tạm giữ"),
+    "failed": _("Không thành công"),
+    "cancelled": _("Đã hủy"),
+    "waiting": _("Chờ gửi"),
+}
+EVENTS = {
+    "run_approved": _("Duyệt đợt chi trả"),
+    "payment_cancelled": _("Hủy khoản chi"),
+    "payment_sent": _("Gửi lệnh chi"),
+    "payment_not_sent": _("Lệnh chi không được thực hiện"),
+    "payment_settled": _("Sao kê ghi Nợ: đã chi"),
+    "payment_returned": _("Sao kê ghi Có: bị hoàn trả"),
+}
+OBSERVED_BY = {
+    "answer": _("Trả lời của ngân hàng"),
+    "callback": _("Ngân hàng gọi lại"),
+    "inquiry": _("Tra soát"),
+    "file": _("Tệp kết quả"),
+    "statement": _("Sao kê"),
+}
+
+
+class Reason(NamedTuple):
+    """Why a bank refused or returned money, and what the payee or our staff does about it."""
+
+    word: str
+    payee: str
+    staff: str
+
+
+_NEW_ACCOUNT = _("Mang giấy tờ tùy thân đến cơ quan bảo hiểm xã hội để đăng ký tài khoản khác.")
+_CHECK_ACCOUNT = _("Kiểm tra lại số tài khoản với ngân hàng rồi báo cơ quan bảo hiểm xã hội.")
+_CHECK_NAME = _("Tên chủ tài khoản phải trùng với tên trên quyết định hưởng; hãy báo lại tài khoản chính chủ.")
+REASONS: Mapping[str, Reason] = {
+    "AC01": Reason(_("Số tài khoản không đúng"), _CHECK_ACCOUNT, _("Hỏi lại số tài khoản, nhập thay đổi, chi lại")),
+    "AC03": Reason(_("Số tài khoản không đúng"), _CHECK_ACCOUNT, _("Hỏi lại số tài khoản, nhập thay đổi, chi lại")),
+    "AC04": Reason(_("Tài khoản đã đóng"), _NEW_ACCOUNT, _("Xin tài khoản mới, nhập thay đổi, chi lại")),
+    "AC06": Reason(_("Tài khoản bị phong tỏa"), _NEW_ACCOUNT, _("Xin tài khoản khác hoặc chi tiền mặt")),
+    "BE01": Reason(_("Tên không khớp chủ tài khoản"), _CHECK_NAME, _("Đối chiếu tên với giấy tờ, sửa rồi chi lại")),
+    "MD07": Reason(
+        _("Ngân hàng báo chủ tài khoản đã mất"),
+        _("Thân nhân vui lòng liên hệ cơ quan bảo hiểm xã hội để được hướng dẫn chế độ tử tuất."),
+        _("Xác minh với hộ tịch; nếu đúng, dừng hưởng và hướng dẫn chế độ tử tuất"),
+    ),
+    "NOT_FOUND": Reason(_("Ngân hàng không nhận được lệnh"), "", _("Hệ thống tự gửi lại bằng lần gửi mới")),
+}
+_OTHER_REASON = Reason(
+    _("Ngân hàng không thực hiện được"),
+    _("Cơ quan bảo hiểm xã hội đang liên hệ ngân hàng và sẽ báo lại cho ông bà."),
+    _("Xem mã lý do, liên hệ ngân hàng"),
+)
+CASES = {
+    "still unknown after every inquiry; a statement decides": _(
+        "Tra soát chưa có kết luận; chờ sao kê của ngân hàng quyết định"
+    ),
+}
+
+
+def reason_of(code: str | None) -> Reason:
+    return REASONS.get(code or "", _OTHER_REASON)
+
+
+def money(amount_vnd: int) -> str:
+    """1.234.567 ₫, the sign with the number; the spaces do not break."""
+    return f"{count(amount_vnd)}\u00a0₫"
+
+
+def count(number: int) -> str:
+    return f"{number:,}".replace(",", ".").replace("-", "−")
+
+
+def day(value: date | str) -> str:
+    """dd/mm/yyyy."""
+    return f"{_as_date(value):%d/%m/%Y}"
+
+
+def month(value: date | str) -> str:
+    return f"{_as_date(value):%m/%Y}"
+
+
+def instant(value: datetime) -> str:
+    """The hour and day in Việt Nam."""
+    return f"{value.astimezone(VIET_NAM):%H:%M %d/%m/%Y}"
+
+
+def _as_date(value: date | str) -> date:
+    return date.fromisoformat(value[:10]) if isinstance(value, str) else value
+
+
+_TOKEN = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})|(?P<month>\d{4}-\d{2})(?!\d)|(?P<years>\d+)y(?P<months>\d+)m"
+    r"|(?P<whole>\d+)(?:\.(?P<part>\d+))?"
+)
+
+
+def numbers(formula: str, language: str) -> str:
+    """The numbers of a finding as people here write them, and the words in their language.
+
+    >>> numbers("10157062.5 × 63 % = 6398949", "vi")
+    '10.157.062,5 × 63\xa0% = 6.398.949'
+    >>> numbers("1964-05 + 61y3m = 2025-08; 2025-09-01", "vi")
+    '05/1964 + 61 tuổi 3 tháng = 08/2025; 01/09/2025'
+    >>> numbers("60 tháng / months", "en")
+    '60 months'
+    """
+    shown = _TOKEN.sub(lambda token: _number(token, language), bilingual(formula, language))
+    return shown.replace(" - ", " − ").replace(" %", "\u00a0%")
+
+
+def _number(token: re.Match[str], language: str) -> str:
+    if token["day"]:
+        return day(token["day"])
+    if token["month"]:
+        return f"{token['month'][5:]}/{token['month'][:4]}"
+    if token["years"]:
+        years, months = ("tuổi", "tháng") if language == "vi" else ("years", "months")
+        return f"{token['years']} {years}" + (f" {token['months']} {months}" if token["months"] != "0" else "")
+    whole = count(int(token["whole"])) if len(token["whole"]) > 4 else token["whole"]
+    return f"{whole},{token['part']}" if token["part"] else whole
+
+
+def bilingual(words: str, language: str) -> str:
+    """Of words given as `tiếng Việt / English`, the half asked for.
+
+    >>> bilingual("cắt bỏ phần lẻ đồng / fractions of a đồng are dropped", "en")
+    'fractions of a đồng are dropped'
+    >>> bilingual("2388796080 / 381 = 6269805", "en")
+    '2388796080 / 381 = 6269805'
+    """
+    vietnamese, slash, english = words.rpartition(" / ")
+    if not slash or not re.search(r"[^\W\d_]", english):
+        return words
+    if language == "vi":
+        return vietnamese
+    count_before = re.match(r"[\d.,]+ ", vietnamese)
+    return f"{count_before.group()}{english}" if count_before else english
+
+
+def share(part_vnd: int, whole_vnd: int) -> str:
+    """A part of a sum in percent, with one decimal, cut off.
+
+    >>> share(1, 3)
+    '33,3\\xa0%'
+    """
+    tenths = part_vnd * 1000 // whole_vnd if whole_vnd else 0
+    return f"{tenths // 10},{tenths % 10}\u00a0%"
