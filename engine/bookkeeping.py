@@ -4,6 +4,7 @@ Debit and credit are SQL expressions over one row per payment, `p`, and the acco
 posted for one payment or for a million by the same words. Account codes are those of `ledger/chart.yaml`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -61,3 +62,34 @@ def post_opening_balance(
     )
     line = Line(debit=ledger_account, credit=f"fund_balance.{fund}", amount=amount, fund=fund)
     book.post(connection, header, [line], recorded_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class EmployerEvent:
+    """An event in the account of an employer; its lines are given with it, since each fund has its own."""
+
+    name: str
+    description: str
+
+
+DECLARATION_ACCEPTED = EmployerEvent("declaration_accepted", "Ghi nhận số phải đóng của đơn vị theo tờ khai")
+LATE_CHARGED = EmployerEvent("late_charged", "Tính tiền chậm đóng của đơn vị")
+RECEIPT_BOOKED = EmployerEvent("receipt_booked", "Sao kê ghi Có: thu tiền đóng, chờ phân bổ")
+RECEIPT_ALLOCATED = EmployerEvent("receipt_allocated", "Phân bổ khoản thu vào số phải đóng theo thứ tự luật định")
+
+
+def post_employer_event(
+    connection: Connection,
+    event: EmployerEvent,
+    lines: Iterable[Line],
+    *,
+    key: str,
+    document: str,
+    business_on: date,
+    at: datetime,
+) -> None:
+    """Posts the lines of one event of employers' accounts as one journal entry."""
+    header = EntryHeader(
+        key=key, event=event.name, document=document, business_on=business_on, description=event.description
+    )
+    book.post(connection, header, lines, recorded_at=at)

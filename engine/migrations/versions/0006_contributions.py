@@ -48,6 +48,7 @@ CREATE TABLE engine.collection_account (
     collection_account_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     gateway text NOT NULL REFERENCES engine.gateway,
     bank_bin text NOT NULL CHECK (bank_bin ~ '^[0-9]{6}$'),
+    bank_name text NOT NULL CHECK (bank_name <> ''),
     holder_name text NOT NULL CHECK (holder_name <> ''),
     account_ciphertext bytea NOT NULL,
     account_fingerprint bytea NOT NULL UNIQUE,

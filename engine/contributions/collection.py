@@ -1,0 +1,70 @@
+"""Tài khoản chuyên thu: our accounts to which employers pay."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, text
+
+from engine.vault import Vault
+from ledger.accounts import open_account
+from reconciliation import expectations, intake
+
+RECEIPT = "contribution"
+"""The kind under which reconciliation expects what employers pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionAccount:
+    """An account of ours at a bank whose statements come through a gateway."""
+
+    gateway: str
+    bank_bin: str
+    bank_name: str
+    """Bank and branch as the notice prints them."""
+    holder_name: str
+    account: str = field(repr=False)
+
+
+def open_collection_account(connection: Connection, vault: Vault, account: CollectionAccount) -> str:
+    """Registers an account and expects there what the notices issued so far ask for; returns its ledger account.
+
+    An employer may pay to any of our accounts, so each of them expects every notice.
+    """
+    sealed = vault.seal("account", account.account)
+    ledger_account = open_account(connection, "cash_at_bank", f"{account.gateway}.collection")
+    own_account_id = intake.register_account(connection, sealed.fingerprint, ledger_account)
+    connection.execute(
+        text("""
+            INSERT INTO engine.collection_account (gateway, bank_bin, bank_name, holder_name, account_ciphertext,
+                account_fingerprint, own_account_id, ledger_account)
+            VALUES (:gateway, :bank_bin, :bank_name, :holder_name, :ciphertext,
+                :fingerprint, :own_account_id, :ledger_account)"""),
+        {
+            "gateway": account.gateway,
+            "bank_bin": account.bank_bin,
+            "bank_name": account.bank_name,
+            "holder_name": account.holder_name,
+            "ciphertext": sealed.ciphertext,
+            "fingerprint": sealed.fingerprint,
+            "own_account_id": own_account_id,
+            "ledger_account": ledger_account,
+        },
+    )
+    expect_notices(connection, "c.own_account_id = :own", {"own": own_account_id})
+    return ledger_account
+
+
+def expect_notices(connection: Connection, which: str, parameters: dict[str, object]) -> None:
+    """Expects receipts of notices on accounts; `which` is an SQL condition over notice `n` and collection account `c`.
+
+    The amount is open and the expectation stays: an employer may pay in parts, or again.
+    """
+    expectations.open_staging(connection)
+    connection.execute(
+        text(f"""
+            INSERT INTO {expectations.STAGING}
+                (own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind)
+            SELECT c.own_account_id, 'credit', n.payment_code, NULL, NULL, n.due_on, :kind
+            FROM engine.notice n CROSS JOIN engine.collection_account c WHERE {which}"""),
+        {"kind": RECEIPT, **parameters},
+    )
+    expectations.expect_staged(connection)

@@ -1,0 +1,131 @@
+"""Số phải đóng: what an employer and its staff owe each fund for a month, with the findings that say why.
+
+A big employer has thousands of workers whose findings differ in numbers only. So the words, articles and parameters
+stand once with the declaration, as its grounds, and the findings of a worker refer to them by place.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from engine.contributions.declaration_form import DeclaredWorker
+from engine.contributions.employer import Employer
+from engine.law.calendar import Month
+from engine.law.contributions import (
+    Contribution,
+    Employment,
+    Fund,
+    Member,
+    Share,
+    assess_contribution,
+    assess_month,
+)
+from engine.law.due_dates import due_date, end_of_cycle
+from engine.law.findings import Finding, Record
+from engine.law.parameters import Parameters
+
+FUND_NAMES = {fund: fund.name.lower() for fund in Fund}
+"""Quỹ thành phần as the ledger and the tables write it: retirement, sickness, accident, unemployment, health."""
+
+_Findings = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedWorker:
+    """A worker's dues of the month, and the findings in their short form."""
+
+    worker: DeclaredWorker
+    contribution: Contribution
+    findings: _Findings
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedMonth:
+    """The dues of an employer's month."""
+
+    staff: Sequence[AssessedWorker]
+    funds: dict[str, Share]
+    due_on: date
+    grounds: _Findings
+    findings: _Findings
+    unconfirmed: tuple[str, ...]
+
+    @property
+    def total_vnd(self) -> int:
+        return sum(share.total_vnd for share in self.funds.values())
+
+
+class Grounds:
+    """What the findings of many people have in common, each kept once."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[object, ...], int] = {}
+        self.listed: _Findings = []
+
+    def short(self, finding: Finding) -> dict[str, Any]:
+        """A finding without what its ground says."""
+        used = tuple((parameter.name, parameter.starts_on) for parameter in finding.parameters)
+        key = (finding.step, finding.article, used)
+        told = finding.as_json()
+        if key not in self._places:
+            self._places[key] = len(self.listed)
+            self.listed.append(
+                {name: told[name] for name in ("rule", "article", "parameters", "rounding")}
+                | {"formula": {language: told["formula"][language] for language in ("vi", "en")}}
+            )
+        return {
+            "ground": self._places[key],
+            "inputs": told["inputs"],
+            "numbers": told["formula"]["numbers"],
+            "value": told["value"],
+        }
+
+
+def in_full(grounds: Sequence[dict[str, Any]], findings: Sequence[dict[str, Any]]) -> _Findings:
+    """Findings with the words, articles and parameters of their grounds, as an award keeps them."""
+    full = []
+    for short in findings:
+        ground = grounds[short["ground"]]
+        formula = {**ground["formula"], "numbers": short["numbers"]}
+        full.append({**ground, "formula": formula, "inputs": short["inputs"], "value": short["value"]})
+    return full
+
+
+def assess_dues(employer: Employer, period: date, workers: Sequence[DeclaredWorker], law: Parameters) -> AssessedMonth:
+    """Assesses every declared worker who is still with the employer, and the employer's sums and due date."""
+    month = Month.containing(period)
+    members = [Member(worker.name, _employment(employer, worker, month, law)) for worker in workers]
+    assessed = assess_month(month, members, law)
+    grounds, record = Grounds(), Record()
+    cycle_end = end_of_cycle(month, employer.cycle_months)
+    due_on = due_date(cycle_end, employer.cycle_months, law, record)
+    known: dict[Employment, _Findings] = {}
+    staff = []
+    for worker, member, (_, contribution) in zip(workers, members, assessed.staff, strict=True):
+        if member.employment not in known:
+            own = Record()
+            assess_contribution(member.employment, month.first_day, law, own)
+            known[member.employment] = [grounds.short(finding) for finding in own.findings]
+        staff.append(AssessedWorker(worker, contribution, known[member.employment]))
+    # The last finding of the month is its sum; the due date before it is that of a monthly payer.
+    findings = [grounds.short(finding) for finding in (*record.findings, assessed.findings[-1])]
+    return AssessedMonth(
+        staff=staff,
+        funds={FUND_NAMES[fund]: share for fund, share in assessed.funds.items()},
+        due_on=due_on,
+        grounds=grounds.listed,
+        findings=findings,
+        unconfirmed=tuple(sorted({*assessed.unconfirmed, *record.unconfirmed()})),
+    )
+
+
+def compact_json(value: Any) -> str:
+    """JSON in one way only, so that equal content has an equal hash."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _employment(employer: Employer, worker: DeclaredWorker, month: Month, law: Parameters) -> Employment:
+    unpaid = int(law.value("unpaid_working_days", month.first_day)) if worker.unpaid else 0
+    return Employment(wage_vnd=worker.wage_vnd, region=employer.region, unpaid_working_days=unpaid)

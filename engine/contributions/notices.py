@@ -1,0 +1,236 @@
+"""Thông báo đóng: what an employer is asked to pay, until when, and under which code.
+
+The payment code is a reference of our own that stands first in the memo of the transfer, because banks cut the end of
+memos and put text around them. The statutory memo (letter 1995/BHXH-TCKT of 30 June 2023) follows it.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+from typing import Any, Literal
+from uuid import UUID
+
+import segno
+import typst
+from sqlalchemy import Connection, Row, text
+
+from engine.clock import VIET_NAM
+from engine.contributions.account import debits_on, money_of
+from engine.contributions.amount_words import in_words
+from engine.contributions.collection import expect_notices
+from engine.contributions.dues import AssessedMonth, in_full
+from engine.contributions.employer import Employer
+from engine.errors import NotFound
+from engine.law.parameters import Parameters
+from engine.vault import Vault
+from gateways import vietqr
+from reconciliation.references import make_reference
+
+PREFIX = "TD"
+"""The first two letters of a payment code (tiền đóng)."""
+
+_FUND_NAMES = {
+    "retirement": "Hưu trí, tử tuất",
+    "sickness": "Ốm đau, thai sản",
+    "accident": "Tai nạn lao động, bệnh nghề nghiệp",
+    "unemployment": "Bảo hiểm thất nghiệp",
+    "health": "Bảo hiểm y tế",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeNumber:
+    notice_no: int
+    payment_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an employer stands before a declaration, in đồng: what it owes, and what it has paid ahead."""
+
+    carried_in_vnd: int
+    late_charge_vnd: int
+    surplus_vnd: int
+
+    def to_pay_vnd(self, dues_vnd: int) -> int:
+        """What is to be paid with the dues of the new month; nothing if the surplus covers all."""
+        return max(0, self.carried_in_vnd + self.late_charge_vnd + dues_vnd - self.surplus_vnd)
+
+
+def number(connection: Connection) -> NoticeNumber:
+    """The next number and its payment code; no code is ever given out twice."""
+    notice_no: int = connection.execute(
+        text("SELECT nextval(pg_get_serial_sequence('engine.notice', 'notice_no'))")
+    ).scalar_one()
+    return NoticeNumber(notice_no, make_reference(PREFIX, notice_no))
+
+
+def position(connection: Connection, employer: Employer, on: date, law: Parameters) -> Position:
+    """What an employer owes on a day for the months declared so far, and what it has paid ahead."""
+    debits = debits_on(connection, employer.employer_id, on, law)
+    return Position(
+        carried_in_vnd=sum(debit.principal_vnd for debit in debits),
+        late_charge_vnd=sum(debit.charge_vnd for debit in debits),
+        surplus_vnd=sum(money.left_vnd for money in money_of(connection, employer.employer_id)),
+    )
+
+
+def issue(
+    connection: Connection,
+    employer: Employer,
+    declaration_id: UUID,
+    notice: NoticeNumber,
+    arrears: Position,
+    assessed: AssessedMonth,
+    at: datetime,
+) -> None:
+    """Issues the notice of a declaration; from now on receipts under its code are expected."""
+    connection.execute(
+        text("""
+            INSERT INTO engine.notice (notice_no, payment_code, employer_id, declaration_id, due_on, carried_in_vnd,
+                late_charge_vnd, surplus_vnd, amount_vnd, issued_at)
+            VALUES (:notice_no, :payment_code, :employer_id, :declaration_id, :due_on, :carried_in_vnd,
+                :late_charge_vnd, :surplus_vnd, :amount_vnd, :at)"""),
+        {
+            "notice_no": notice.notice_no,
+            "payment_code": notice.payment_code,
+            "employer_id": employer.employer_id,
+            "declaration_id": declaration_id,
+            "due_on": assessed.due_on,
+            "carried_in_vnd": arrears.carried_in_vnd,
+            "late_charge_vnd": arrears.late_charge_vnd,
+            "surplus_vnd": arrears.surplus_vnd,
+            "amount_vnd": arrears.to_pay_vnd(assessed.total_vnd),
+            "at": at,
+        },
+    )
+    expect_notices(connection, "n.notice_no = :notice_no", {"notice_no": notice.notice_no})
+
+
+def transfer_memo(payment_code: str, unit_code: str, agency_code: str) -> str:
+    """The memo of the transfer.
+
+    >>> transfer_memo("TD00000000001M", "TZ0001Z", "07901")
+    'TD00000000001M+BHXH+103+00+TZ0001Z+07901+dong BHXH+'
+    """
+    return f"{payment_code}+BHXH+103+00+{unit_code}+{agency_code}+dong BHXH+"
+
+
+def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dict[str, Any]:
+    """Everything that stands on a notice, as JSON data; the same notice gives the same data."""
+    row = connection.execute(_NOTICE, {"notice_no": notice_no}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no notice {notice_no}")
+    funds = connection.execute(_DUES, {"declaration_id": row.declaration_id}).all()
+    found = [_fund(fund) for fund in funds]
+    dues_vnd = sum(fund["total_vnd"] for fund in found)
+    accounts = _accounts(connection, vault)
+    memo = transfer_memo(row.payment_code, row.unit_code, row.agency_code)
+    return {
+        "notice_no": row.notice_no,
+        "payment_code": row.payment_code,
+        "issued_on": row.issued_at.astimezone(VIET_NAM).date().isoformat(),
+        "employer": {
+            "unit_code": row.unit_code,
+            "name": row.name,
+            "tax_code": row.tax_code,
+            "agency_code": row.agency_code,
+        },
+        "declaration_no": row.declaration_no,
+        "period": f"{row.period:%Y-%m}",
+        "staff": row.staff,
+        "funds": found,
+        "dues_vnd": dues_vnd,
+        "carried_in_vnd": row.carried_in_vnd,
+        "late_charge_vnd": row.late_charge_vnd,
+        "surplus_vnd": row.surplus_vnd,
+        "amount_vnd": row.amount_vnd,
+        "amount_in_words": in_words(row.amount_vnd),
+        "due_on": row.due_on.isoformat(),
+        "memo": memo,
+        "accounts": accounts,
+        "qr": _qr(accounts[0], row.amount_vnd, row.payment_code) if accounts and row.amount_vnd else None,
+        "unconfirmed": list(row.unconfirmed),
+        "findings": in_full(row.grounds, row.findings),
+    }
+
+
+def notice_pdf(document: dict[str, Any]) -> bytes:
+    """The notice as PDF. The same data gives the same bytes: only fonts that come with the typesetter are used."""
+    return _typeset(document, "pdf")
+
+
+def notice_png(document: dict[str, Any]) -> bytes:
+    """The first page of the notice as a picture, as it is shown on a screen."""
+    return _typeset(document, "png")
+
+
+def _typeset(document: dict[str, Any], form: Literal["pdf", "png"]) -> bytes:
+    qr = document["qr"]
+    inputs = {
+        "notice": json.dumps(document, ensure_ascii=False),
+        "qr": segno.make(qr, error="m", micro=False).svg_inline(scale=4, border=4) if qr else "",
+    }
+    template = files("engine.contributions").joinpath("notice.typ").read_bytes()
+    compiled = typst.Compiler(template, ignore_system_fonts=True).compile(format=form, ppi=200, sys_inputs=inputs)
+    if not isinstance(compiled, bytes):
+        raise TypeError(f"a notice has one page as {form}, not {len(compiled or ())}")
+    return compiled
+
+
+def _qr(account: dict[str, str], amount_vnd: int, payment_code: str) -> str:
+    return vietqr.build(
+        vietqr.VietQr(
+            bin=account["bank_bin"],
+            account=account["account"],
+            amount_vnd=amount_vnd,
+            purpose=f"{payment_code} dong BHXH",
+        )
+    )
+
+
+def _fund(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "fund": row.fund,
+        "name": _FUND_NAMES[row.fund],
+        "employee_vnd": row.employee_vnd,
+        "employer_vnd": row.employer_vnd,
+        "total_vnd": row.employee_vnd + row.employer_vnd,
+    }
+
+
+def _accounts(connection: Connection, vault: Vault) -> list[dict[str, str]]:
+    """Our collection accounts, in the order in which they were opened: the payer chooses."""
+    rows = connection.execute(
+        text("""
+            SELECT bank_bin, bank_name, holder_name, account_ciphertext FROM engine.collection_account
+            ORDER BY collection_account_id""")
+    )
+    return [
+        {
+            "bank_bin": row.bank_bin,
+            "bank": row.bank_name,
+            "holder_name": row.holder_name,
+            "account": vault.open("account", row.account_ciphertext),
+        }
+        for row in rows
+    ]
+
+
+_NOTICE = text("""
+    SELECT n.*, c.declaration_no, c.period, c.staff, c.unconfirmed, c.grounds, c.findings, e.unit_code,
+           d.name, d.tax_code, d.agency_code
+    FROM engine.notice n
+    JOIN engine.declaration c USING (declaration_id)
+    JOIN engine.employer e ON e.employer_id = n.employer_id
+    JOIN LATERAL (
+        SELECT * FROM engine.employer_detail d WHERE d.employer_id = e.employer_id AND d.recorded_during @> n.issued_at
+        ORDER BY d.valid_during @> c.period DESC, lower(d.valid_during) LIMIT 1) d ON true
+    WHERE n.notice_no = :notice_no
+""")
+
+_DUES = text("""
+    SELECT fund, employee_vnd, employer_vnd FROM engine.dues WHERE declaration_id = :declaration_id
+    ORDER BY array_position(ARRAY['retirement', 'sickness', 'accident', 'unemployment', 'health'], fund)
+""")
