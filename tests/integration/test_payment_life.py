@@ -11,7 +11,7 @@ import builders
 import pytest
 from sqlalchemy import Engine, text
 
-from engine import outbox
+from engine import outbox, sending
 from engine.database import Database
 from engine.demonstration import month
 from engine.installation import SIMULATOR_ADDRESS, Installation
@@ -206,12 +206,14 @@ def test_the_same_statement_twice_changes_nothing(installation: Installation, co
         assert connection.scalar(text("SELECT count(*) FROM ledger.line")) == before
 
 
-def test_nothing_is_sent_while_the_run_or_all_sending_is_stopped(
-    installation: Installation, control: SimulatorControl
-) -> None:
+@pytest.mark.parametrize("everything", [False, True])
+def test_nothing_is_sent_while_the_run_or_all_sending_is_stopped(installation: Installation, everything: bool) -> None:
     _send(installation, [GOOD])
     with installation.database.transaction("lan") as connection:
-        run.stop(connection, builders.RUN, builders.AT)
+        if everything:
+            sending.switch(connection, stopped=True, reason="thử", at=builders.AT)
+        else:
+            run.stop(connection, builders.RUN, builders.AT)
     stop = threading.Event()
     work(installation, stop, progress=lambda _left: _stop_when_postponed(installation, stop))
     assert _states(installation) == {"approved": 1}
