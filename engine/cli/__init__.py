@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import banks, books, month, payments
+from engine.cli import banks, books, employers, month, payments
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -19,10 +19,13 @@ from reconciliation.errors import ReconciliationError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Thu chi bảo hiểm xã hội.")
 app.add_typer(month.app)
+app.add_typer(employers.app)
 for name, group in (
     ("db", books.database_commands),
     ("law", law),
     ("ledger", books.ledger_commands),
+    ("employer", employers.employer_commands),
+    ("declaration", employers.declaration_commands),
     ("award", payments.award_commands),
     ("payout-account", payments.account_commands),
     ("run", payments.run_commands),

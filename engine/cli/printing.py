@@ -49,6 +49,9 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
 def print_proof(proven: Proof) -> None:
     print_table("Biên bản đối chiếu", [asdict(row) for row in proven.rows])
     print_result(proven.totals | {"inquiries_resolved": proven.inquiries_resolved}, as_json=False)
+    contributions = [asdict(row) for row in proven.contributions.rows]
+    if contributions:
+        print_table("Tài khoản đơn vị", contributions)
     for case in proven.open_cases:
         out.print(f"Cần xem xét (open case): {case}", markup=False)
     out.print("Không có chênh lệch (no difference)" if not proven.differences else "Chênh lệch (differences):")

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 from engine.awards.files import import_awards
 from engine.clock import VIET_NAM
 from engine.database import EMBEDDED_DATABASE, Addresses, Database, addresses, upgrade
+from engine.demonstration.employer import run_employer_month
 from engine.demonstration.population import write_population
 from engine.demonstration.processes import relay_and_workers
 from engine.embedded import EmbeddedServer
@@ -106,6 +107,8 @@ def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, e
     try:
         with relay_and_workers(settings) if elsewhere else nullcontext():
             unconfirmed = prepare(installation, payees, seed, report)
+            with report.timed("employer"):
+                run_employer_month(installation, seed)
             pay(installation, report, elsewhere=elsewhere)
             return follow_up(installation, unconfirmed, report, elsewhere=elsewhere)
     finally:

@@ -23,6 +23,7 @@ _PHASES = {
     "awards": "Tính và ra quyết định hưởng",
     "accounts": "Tài khoản nhận tiền",
     "run": "Lập, trình, duyệt đợt chi",
+    "employer": "Tờ khai, thông báo và tiền đóng của đơn vị",
     "dispatch": "Gửi lệnh chi",
     "statements": "Sao kê và đối soát",
     "proof": "Biên bản đối chiếu",

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from engine.contributions.proof import ContributionsProof, prove_contributions
 from engine.payments import agreement
 from ledger import balances
 from reconciliation import breaks, proof
@@ -33,6 +34,7 @@ class Proof:
     inquiries_resolved: int
     """Batches whose fate was unknown and was found out by asking, not by sending again."""
     accounts: tuple[AccountProof, ...]
+    contributions: ContributionsProof
     open_cases: tuple[str, ...]
     """What a person must look at."""
     differences: tuple[str, ...]
@@ -43,13 +45,14 @@ class Proof:
             "totals": self.totals,
             "inquiries_resolved": self.inquiries_resolved,
             "accounts": [account.as_json() for account in self.accounts],
+            "contributions": self.contributions.as_json()["rows"],
             "open_cases": list(self.open_cases),
             "differences": list(self.differences),
         }
 
 
 def prove(connection: Connection, on: date) -> Proof:
-    """The proof of all runs on a date, with every difference listed."""
+    """The proof of all runs and of all employers' accounts on a date, with every difference listed."""
     rows = tuple(
         ProofRow(**row._asdict())
         for row in connection.execute(
@@ -63,13 +66,23 @@ def prove(connection: Connection, on: date) -> Proof:
     totals = _totals(connection, rows)
     accounts = tuple(proof.prove(connection, on, lambda code, day: balances.balance(connection, code, on=day).vnd))
     found = breaks.open_breaks(connection, on)
+    contributions = prove_contributions(connection)
     differences = [
         *agreement.differences(connection),
+        *contributions.differences,
         *_unbalanced_totals(totals),
         *(difference for account in accounts for difference in account.differences),
         *(each.description for each in found if each.break_class is not BreakClass.RETURNED),
     ]
-    return Proof(rows, totals, _inquiries_resolved(connection), accounts, _open_cases(connection), tuple(differences))
+    return Proof(
+        rows=rows,
+        totals=totals,
+        inquiries_resolved=_inquiries_resolved(connection),
+        accounts=accounts,
+        contributions=contributions,
+        open_cases=_open_cases(connection),
+        differences=tuple(differences),
+    )
 
 
 def _totals(connection: Connection, rows: tuple[ProofRow, ...]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from engine import audit, outbox
+from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
@@ -26,6 +27,7 @@ class ImportedStatement:
     intake: Intake
     settled: int
     returned: int
+    receipts: ReceiptsApplied
 
 
 def import_statement(connection: Connection, vault: Vault, path: Path, at: datetime) -> ImportedStatement:
@@ -38,15 +40,16 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
         recorded_at=at,
     )
     if loaded.already:
-        return ImportedStatement(loaded, 0, 0)
+        return ImportedStatement(loaded, 0, 0, ReceiptsApplied(0, 0, 0))
     matching.match_file(connection, loaded.file_id, at)
     _stage_matches(connection, loaded.file_id)
     settled = _move_matched(connection, loaded.file_id, SETTLE, at)
     returned = _move_matched(connection, loaded.file_id, RETURN, at)
+    receipts = apply_receipts(connection, loaded.file_id, at)
     _mark_attempts(connection, at)
     _inquire_unknown(connection)
     audit.record(connection, "statement_imported", path.name, at, settled=settled, returned=returned)
-    return ImportedStatement(loaded, settled, returned)
+    return ImportedStatement(loaded, settled, returned, receipts)
 
 
 def _stage_matches(connection: Connection, file_id: int) -> None:

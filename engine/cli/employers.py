@@ -1,0 +1,48 @@
+"""Thu: what employers and the collection office do."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.calling import As, AsJson, ExistingFile, opened
+from engine.cli.printing import print_json, print_result
+from engine.contributions.declaration import import_declaration
+from engine.contributions.employer import import_employers
+from engine.contributions.notices import notice_document, notice_pdf
+
+employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụng lao động.")
+declaration_commands = typer.Typer(no_args_is_help=True, help="Tờ khai D02-LT.")
+app = typer.Typer()
+
+
+@employer_commands.command("import")
+def employer_import(file: ExistingFile, person: As = "collection", as_json: AsJson = False) -> None:
+    """Nhận danh sách đơn vị: stores the employers of a file, or nothing at all."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        result = import_employers(connection, file, installation.clock().now())
+    print_result(asdict(result), as_json)
+
+
+@declaration_commands.command("import")
+def declaration_import(file: ExistingFile, person: As = "collection", as_json: AsJson = False) -> None:
+    """Nhận tờ khai: accepts a month of one employer (D02-LT) with its dues and notice, or nothing at all."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        result = import_declaration(connection, installation.vault, file, installation.clock().now())
+    print_result(asdict(result), as_json)
+
+
+@app.command()
+def notice(
+    number: int,
+    pdf: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the notice as PDF.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Thông báo đóng: what an employer is asked to pay, with the text of its QR code."""
+    with opened() as installation, installation.database.transaction() as connection:
+        document = notice_document(connection, installation.vault, number)
+    if pdf is not None:
+        pdf.write_bytes(notice_pdf(document))
+    if as_json or pdf is None:
+        print_json(document)
