@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -17,10 +18,11 @@ from engine import bookkeeping
 from engine.contributions.dues import FUND_NAMES
 from engine.contributions.employer import Employer
 from engine.law.allocation import Debt, allocate
-from engine.law.due_dates import late_charge
+from engine.law.due_dates import days_late
 from engine.law.employer_account import Kind
 from engine.law.findings import Record
 from engine.law.parameters import Parameters
+from engine.law.rounding import charge_vnd
 from ledger.accounts import AccountRequest, open_accounts
 from ledger.entries import Line
 from ledger.money import Dong
@@ -74,14 +76,12 @@ def debits_on(connection: Connection, employer_id: UUID, on: date, law: Paramete
     """Every month and fund of an employer that is declared, with what is owed on a day; the oldest month first."""
     late: dict[tuple[UUID, str], int] = defaultdict(int)
     for part in connection.execute(_LATE_PARTS, {"employer_id": employer_id}):
-        charge = late_charge(part.amount_vnd, part.due_on, part.value_on, law, Record()).charge_vnd
-        late[part.declaration_id, part.fund] += charge
+        late[part.declaration_id, part.fund] += part.amount_vnd * days_late(part.due_on, part.value_on, law)
     debits = []
     for row in connection.execute(_OWED, {"employer_id": employer_id}):
         unpaid = row.dues_vnd - row.principal_paid_vnd
-        accrued = late[row.declaration_id, row.fund]
-        if unpaid and on > row.due_on:
-            accrued += late_charge(unpaid, row.due_on, on, law, Record()).charge_vnd
+        money_days = late[row.declaration_id, row.fund] + unpaid * days_late(row.due_on, on, law)
+        accrued = _charge_of(money_days, on, law) if money_days else 0
         # A receipt that comes to our knowledge late may find more charged than its own day accounts for.
         accrued = max(accrued, row.charged_vnd)
         debits.append(
@@ -97,6 +97,12 @@ def debits_on(connection: Connection, employer_id: UUID, on: date, law: Paramete
             )
         )
     return debits
+
+
+def _charge_of(money_days: int, on: date, law: Parameters) -> int:
+    """The charge for đồng times days, rounded once for a fund and month, as `engine.law.employer_account` does."""
+    rule = law.at("late_charge", on)
+    return charge_vnd(money_days * Fraction(rule.value["percent_per_day"]) / 100)
 
 
 def money_of(connection: Connection, employer_id: UUID) -> list[Money]:

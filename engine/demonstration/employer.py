@@ -42,6 +42,7 @@ _POSITIONS = ("Công nhân", "Nhân viên", "Kỹ thuật viên", "Kế toán", 
 _LEAST_WAGE_VND, _MOST_WAGE_VND, _WAGE_STEP_VND = 5_600_000, 32_000_000, 50_000
 _DIRECTOR_WAGE_VND = 75_000_000
 """Above 20 times the reference level: the cap is seen at work."""
+_PROVINCE = "01"
 _PROVINCE_OF_NOBODY = "97"
 """Insured numbers that begin with this belong to no province, so no payee of the pension month has one."""
 
@@ -101,7 +102,7 @@ def invent_staff(seed: int, count: int) -> list[DeclaredWorker]:
     for place in range(count):
         sex = inventor.random.choice("MF")
         birth_date = inventor.day_between(date(1968, 1, 1), date(2005, 12, 31))
-        person = inventor.person(sex, birth_date)
+        person = inventor.person(sex, birth_date, _PROVINCE)
         steps = (_MOST_WAGE_VND - _LEAST_WAGE_VND) // _WAGE_STEP_VND
         wage_vnd = _LEAST_WAGE_VND + _WAGE_STEP_VND * inventor.random.randint(0, steps)
         staff.append(

@@ -1,0 +1,179 @@
+"""What employers pay: recognised by its code, booked, allocated by the legal order, charged when late."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import builders
+import pytest
+from bank_paper import Line, Paper
+from sqlalchemy import text
+
+from engine.clock import VIET_NAM
+from engine.contributions.collection import open_collection_account
+from engine.contributions.declaration import DeclarationImported, import_declaration
+from engine.contributions.employer import import_employers
+from engine.contributions.notices import notice_document
+from engine.contributions.proof import EmployerRow, prove_contributions
+from engine.contributions.receipts import apply_receipts
+from engine.database import Database
+from engine.demonstration import employer
+from engine.payments.settlement import import_statement
+from engine.vault import Vault
+from ledger.balances import balance
+
+OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
+DUE_ON = date(2026, 11, 30)
+DUES = 3_200_000
+"""Of one worker with 10,000,000: health 450,000; unemployment 200,000; accident 50,000; sickness 300,000;
+retirement 2,200,000."""
+
+
+class World:
+    """One employer, one collection account, and the bank's paper."""
+
+    def __init__(self, database: Database, vault: Vault, directory: Path) -> None:
+        self.database, self.vault, self.directory = database, vault, directory
+        self.paper = Paper(employer.COLLECTION.account)
+        self.next_day = builders.PAY_ON
+        with database.transaction("lan") as connection:
+            builders.add_bank(connection, vault)
+            open_collection_account(connection, vault, employer.COLLECTION)
+            import_employers(connection, employer.write_employers(directory), builders.AT)
+
+    def declare(self, period: date, at: datetime = builders.AT) -> DeclarationImported:
+        path = self.directory / f"{period}.xlsx"
+        worker = employer.invent_staff(1, 1)[0]
+        wage = {"wage_vnd": 10_000_000}
+        staff = [type(worker)(**{name: getattr(worker, name) for name in worker.__slots__} | wage)]
+        employer.write_declaration(path, period, staff)
+        with self.database.transaction("lan") as connection:
+            return import_declaration(connection, self.vault, path, at)
+
+    def credit(self, on: date, lines: Sequence[tuple[str, int]]) -> None:
+        """The statement up to a day, with credits by memo and amount."""
+        path = self.directory / f"{on}.xml"
+        booked = [Line(amount, text=memo) for memo, amount in lines]
+        self.paper.statement(path, on, booked, from_on=self.next_day)
+        self.next_day = on + timedelta(days=1)
+        at = datetime(on.year, on.month, on.day, 20, tzinfo=VIET_NAM)
+        with self.database.transaction() as connection:
+            imported = import_statement(connection, self.vault, path, at)
+            apply_receipts(connection, imported.intake.file_id, at)
+            apply_receipts(connection, imported.intake.file_id, at)
+
+    def row(self) -> EmployerRow:
+        with self.database.transaction() as connection:
+            proof = prove_contributions(connection)
+        assert proof.differences == ()
+        return proof.rows[0]
+
+    def allocated(self) -> dict[tuple[str, str], int]:
+        """Đồng by fund and kind."""
+        with self.database.transaction() as connection:
+            rows = connection.execute(
+                text("SELECT fund, kind, sum(amount_vnd)::bigint AS vnd FROM engine.allocation GROUP BY 1, 2")
+            )
+            return {(row.fund, row.kind): row.vnd for row in rows}
+
+    def notice(self, notice_no: int) -> dict[str, Any]:
+        with self.database.transaction() as connection:
+            return notice_document(connection, self.vault, notice_no)
+
+
+@pytest.fixture
+def world(database: Database, vault: Vault, tmp_path: Path) -> World:
+    return World(database, vault, tmp_path)
+
+
+def test_a_part_payment_goes_to_the_funds_in_the_legal_order(world: World) -> None:
+    declared = world.declare(OCTOBER)
+    assert declared.dues_vnd == DUES
+    world.credit(builders.PAY_ON, [(f"{declared.payment_code} dong BHXH", 720_000)])
+    assert world.allocated() == {
+        ("health", "principal"): 450_000,
+        ("unemployment", "principal"): 200_000,
+        ("accident", "principal"): 50_000,
+        ("sickness", "principal"): 20_000,
+    }
+    assert world.row().receivable_vnd == DUES - 720_000
+    world.credit(date(2026, 11, 20), [(f"ct den {declared.payment_code.lower()}.CT tu 0011", DUES - 720_000)])
+    row = world.row()
+    assert (row.receivable_vnd, row.surplus_vnd, row.charged_vnd) == (0, 0, 0)
+
+
+def test_a_surplus_waits_for_the_dues_of_the_next_month(world: World) -> None:
+    first = world.declare(OCTOBER)
+    world.credit(builders.PAY_ON, [(first.payment_code, DUES), (first.payment_code, 1_000_000)])
+    assert world.row().surplus_vnd == 1_000_000
+    second = world.declare(NOVEMBER)
+    assert second.amount_vnd == DUES - 1_000_000
+    assert world.notice(second.notice_no)["surplus_vnd"] == 1_000_000
+    row = world.row()
+    assert (row.surplus_vnd, row.receivable_vnd) == (0, DUES - 1_000_000)
+    world.credit(date(2026, 12, 31), [(second.payment_code, second.amount_vnd)])
+    assert world.row().receivable_vnd == 0
+
+
+def test_what_comes_late_is_charged_for_each_day(world: World) -> None:
+    """Ten days at 0.03 %: of the whole 9,600, of health 1,350, unemployment 600, accident 150, social insurance 7,500.
+
+    A payment of the dues alone leaves the charge of social insurance open, and 2,100 of its principal.
+    """
+    declared = world.declare(OCTOBER)
+    world.credit(DUE_ON + timedelta(days=10), [(declared.payment_code, DUES)])
+    assert world.allocated() == {
+        ("health", "principal"): 450_000,
+        ("health", "late_charge"): 1_350,
+        ("unemployment", "principal"): 200_000,
+        ("unemployment", "late_charge"): 600,
+        ("accident", "principal"): 50_000,
+        ("accident", "late_charge"): 150,
+        ("sickness", "principal"): 300_000,
+        ("retirement", "principal"): 2_197_900,
+    }
+    row = world.row()
+    assert (row.charged_vnd, row.charge_receivable_vnd, row.receivable_vnd) == (9_600, 7_500, 2_100)
+    with world.database.transaction() as connection:
+        assert balance(connection, "late_charge_income.retirement").vnd == 6_600
+    world.credit(DUE_ON + timedelta(days=20), [(declared.payment_code, 10_000)])
+    row = world.row()
+    # Ten more days of 2,100 are 6.3 đồng.
+    assert (row.charged_vnd, row.charge_receivable_vnd, row.receivable_vnd, row.surplus_vnd) == (9_606, 0, 0, 394)
+
+
+def test_arrears_and_their_charge_stand_on_the_next_notice(world: World) -> None:
+    world.declare(OCTOBER)
+    at = datetime(2026, 12, 10, 9, tzinfo=VIET_NAM)
+    declared = world.declare(NOVEMBER, at)
+    notice = world.notice(declared.notice_no)
+    assert (notice["carried_in_vnd"], notice["late_charge_vnd"]) == (DUES, 9_600)
+    assert declared.amount_vnd == 2 * DUES + 9_600
+    world.credit(at.date(), [(declared.payment_code, declared.amount_vnd)])
+    row = world.row()
+    assert (row.receivable_vnd, row.charge_receivable_vnd, row.surplus_vnd) == (0, 0, 0)
+
+
+def test_money_without_a_code_of_ours_is_nobodys(world: World) -> None:
+    declared = world.declare(OCTOBER)
+    wrong = declared.payment_code[:-1] + ("A" if declared.payment_code[-1] != "A" else "B")
+    world.credit(builders.PAY_ON, [("dong BHXH thang 10", 5_000), (wrong, 7_000)])
+    assert world.row().received_vnd == 0
+
+
+def test_a_notice_issued_before_the_account_was_opened_is_expected_there(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    with database.transaction("lan") as connection:
+        builders.add_bank(connection, vault)
+        import_employers(connection, employer.write_employers(tmp_path), builders.AT)
+    path = tmp_path / "d.xlsx"
+    employer.write_declaration(path, OCTOBER, employer.invent_staff(1, 2))
+    with database.transaction("lan") as connection:
+        declared = import_declaration(connection, vault, path, builders.AT)
+        assert notice_document(connection, vault, declared.notice_no)["qr"] is None
+        open_collection_account(connection, vault, employer.COLLECTION)
+        assert notice_document(connection, vault, declared.notice_no)["qr"]
+        expected = connection.scalars(text("SELECT reference FROM reconciliation.expectation"))
+        assert list(expected) == [declared.payment_code]
