@@ -86,20 +86,28 @@ def is_demonstration(connection: Connection) -> bool:
 
 
 def demonstration_users(connection: Connection) -> list[User]:
-    """One user for each role that the demonstration's month has work for, and one whose money came back."""
+    """One user for each role that the demonstration's month has work for, and a payee whose money came back."""
     users = [
         User(Role.BENEFICIARY, row.name, row.person_id)
         for row in connection.execute(
             text("""
-                SELECT DISTINCT ON (person_id) person_id, name, place FROM (
-                    (SELECT person_id, 1 AS place FROM engine.payment ORDER BY
+                SELECT person_id, name FROM (
+                    (SELECT person_id, 1 AS place FROM engine.payment WHERE state <> 'returned' ORDER BY
                         benefit = 'retirement_lump_sum' DESC, state = 'settled' DESC, payment_no LIMIT 1)
                     UNION ALL
                     (SELECT person_id, 2 FROM engine.payment WHERE state = 'returned' ORDER BY payment_no LIMIT 1)
-                ) chosen JOIN engine.person USING (person_id) ORDER BY person_id, place""")
+                ) chosen JOIN engine.person USING (person_id) ORDER BY place""")
         )
     ]
+    employer_id = connection.scalar(text("SELECT employer_id FROM engine.notice ORDER BY notice_no LIMIT 1"))
+    if employer_id is not None:
+        users.append(user_of(connection, f"{Role.EMPLOYER}:{employer_id}"))
     return [*users, User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None)]
+
+
+_EMPLOYER_NAME = """
+    SELECT name FROM engine.employer_detail WHERE employer_id = :id AND upper_inf(recorded_during)
+    ORDER BY lower(valid_during) DESC LIMIT 1"""
 
 
 def user_of(connection: Connection, user_code: str) -> User:
@@ -113,7 +121,7 @@ def user_of(connection: Connection, user_code: str) -> User:
                 text("SELECT name FROM engine.person WHERE person_id = :id"), {"id": UUID(subject)}
             )
         case Role.EMPLOYER:
-            name = None
+            name = connection.scalar(text(_EMPLOYER_NAME), {"id": UUID(subject)})
     if name is None:
         raise NotFound("this user is no longer known")
     return User(Role(role), name, UUID(subject))

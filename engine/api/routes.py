@@ -1,13 +1,15 @@
-"""The addresses under `/v1`. Finance staff see the books; beneficiaries see their own payments and nothing else."""
+"""The addresses under `/v1`: finance staff see the books, beneficiaries and employers their own and nothing else."""
 
 from datetime import date
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from engine.api import payments, problems, runs
+from engine.api import contributions, payments, problems, runs
 from engine.api.answers import BreakAnswer, ProblemKind, ProofAnswer, TrialBalanceAnswer, TrialBalanceLine
 from engine.api.asking import FinanceStaff, Reading, SignedIn, TheInstallation
+from engine.api.contributions import NoticeSummary, ReceiptSummary
 from engine.api.errors import NotForThisRole
 from engine.api.identity import Role, User
 from engine.api.paging import Cursor, Limit, Page, cursor_at, place_of
@@ -61,7 +63,7 @@ def list_payments(
     found = payments.list_payments(
         connection,
         installation.vault,
-        person_id=_person_of(user),
+        person_id=_own(user, Role.BENEFICIARY),
         run=run,
         states=(state.value,) if state else (),
         after=place_of(cursor),
@@ -74,7 +76,7 @@ def list_payments(
 @router.get("/payments/{reference}", tags=["payments"])
 def show_payment(user: SignedIn, connection: Reading, reference: str) -> dict[str, Any]:
     """The life of a payment, from the law's findings to the line of the bank's statement."""
-    return payments.life_of(connection, reference, _person_of(user))
+    return payments.life_of(connection, reference, _own(user, Role.BENEFICIARY))
 
 
 @router.get("/proof", tags=["books"])
@@ -115,8 +117,34 @@ def list_breaks(
     return Page(items=shown, next_cursor=cursor_at(skip + limit) if len(found) > skip + limit else None)
 
 
-def _person_of(user: User) -> Any:
-    """Whose payments a user may see: a beneficiary their own, finance staff all (None)."""
-    if user.role is Role.EMPLOYER:
+@router.get("/notices", tags=["contributions"])
+def list_notices(user: SignedIn, connection: Reading, cursor: Cursor = None, limit: Limit = 50) -> Page[NoticeSummary]:
+    """Notices of what is to be paid; an employer's own, or all for finance staff."""
+    own = _own(user, Role.EMPLOYER)
+    found = contributions.list_notices(connection, employer_id=own, after=place_of(cursor), limit=limit + 1)
+    more = len(found) > limit
+    return Page(items=found[:limit], next_cursor=cursor_at(found[limit - 1].notice_no) if more else None)
+
+
+@router.get("/notices/{notice_no}", tags=["contributions"])
+def show_notice(user: SignedIn, installation: TheInstallation, connection: Reading, notice_no: int) -> dict[str, Any]:
+    """All that stands on a notice, with the memo and the text of its QR code."""
+    return contributions.show_notice(connection, installation.vault, notice_no, _own(user, Role.EMPLOYER))
+
+
+@router.get("/receipts", tags=["contributions"])
+def list_receipts(
+    user: SignedIn, connection: Reading, cursor: Cursor = None, limit: Limit = 50
+) -> Page[ReceiptSummary]:
+    """Money that came in and where it was allocated; an employer's own, or all for finance staff."""
+    own = _own(user, Role.EMPLOYER)
+    found = contributions.list_receipts(connection, employer_id=own, after=place_of(cursor), limit=limit + 1)
+    more = len(found) > limit
+    return Page(items=found[:limit], next_cursor=cursor_at(found[limit - 1].receipt_no) if more else None)
+
+
+def _own(user: User, role: Role) -> UUID | None:
+    """Whose matters a user may see: those of this role their own, finance staff all (None), others none."""
+    if user.role not in (role, Role.FINANCE):
         raise NotForThisRole(NotForThisRole.__doc__)
     return user.subject

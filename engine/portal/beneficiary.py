@@ -72,7 +72,7 @@ def show_payment(
         payment=summary,
         award=life["award"][0],
         steps=timeline(connection, reference),
-        explanation_steps=explain(_findings(life)),
+        explanation_steps=explain(_findings(life), summary.amount_vnd, pages.language_of(request)),
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
     )

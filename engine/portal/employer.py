@@ -1,20 +1,107 @@
 """Đơn vị sử dụng lao động: what is due, how to pay it, and where the money that came in went."""
 
+from datetime import date
+from uuid import UUID
+
+import segno
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from markupsafe import Markup
+from sqlalchemy import Connection, text
 
-from engine.api.asking import Employer, TheInstallation, TheSession
+from engine.api.asking import Employer, Reading, TheInstallation, TheSession
+from engine.api.contributions import NoticeSummary, list_notices, list_receipts, show_notice
+from engine.contributions.employer import employer_on
+from engine.contributions.notices import Position, notice_pdf, position
+from engine.law.parameters import Parameters
 from engine.portal import pages
 
 router = APIRouter(prefix="/employer")
 
+_SHOWN = 36
+"""Notices and receipts on the page: three years of months."""
+
 
 @router.get("")
-def show_home(request: Request, user: Employer, session: TheSession, installation: TheInstallation) -> Response:
+def show_home(
+    request: Request, user: Employer, session: TheSession, installation: TheInstallation, connection: Reading
+) -> Response:
+    employer_id, today = _own(user.subject), installation.clock().today()
+    notices = list_notices(connection, employer_id=employer_id, limit=_SHOWN)[::-1]
     return pages.render(
         request,
         "employer/home.html",
-        notices=[],
+        notices=[(notice, state_of(notice, today), (notice.due_on - today).days) for notice in notices],
+        receipts=list_receipts(connection, employer_id=employer_id, limit=_SHOWN)[::-1],
+        stands=_position(connection, employer_id, today),
+        today=today,
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
     )
+
+
+@router.get("/notices/{notice_no}")
+def show_one_notice(
+    request: Request,
+    user: Employer,
+    session: TheSession,
+    installation: TheInstallation,
+    connection: Reading,
+    notice_no: int,
+) -> Response:
+    employer_id, today = _own(user.subject), installation.clock().today()
+    document = show_notice(connection, installation.vault, notice_no, employer_id)
+    (summary,) = list_notices(connection, employer_id=employer_id, after=notice_no - 1, limit=1)
+    return pages.render(
+        request,
+        "employer/notice.html",
+        notice=document,
+        summary=summary,
+        state_now=state_of(summary, today),
+        days_left=(summary.due_on - today).days,
+        qr=_drawn(document["qr"]) if document["qr"] else None,
+        user=user,
+        form_token=session.form_token(installation.vault) if session else "",
+    )
+
+
+@router.get("/notices/{notice_no}/pdf")
+def download_notice(user: Employer, installation: TheInstallation, connection: Reading, notice_no: int) -> Response:
+    """The notice as it is printed."""
+    document = show_notice(connection, installation.vault, notice_no, _own(user.subject))
+    name = f"thong-bao-dong-{notice_no}.pdf"
+    return Response(
+        notice_pdf(document),
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def state_of(notice: NoticeSummary, today: date) -> str:
+    """Where a notice stands, as one of `wording.NOTICE_STATES`."""
+    if notice.outstanding_vnd == 0:
+        return "paid"
+    if today > notice.due_on:
+        return "overdue"
+    return "open" if notice.outstanding_vnd == notice.dues_vnd else "partly_paid"
+
+
+def _own(subject: UUID | None) -> UUID:
+    assert subject is not None  # noqa: S101  an employer's user always names the employer
+    return subject
+
+
+def _position(connection: Connection, employer_id: UUID, today: date) -> Position | None:
+    unit_code = connection.scalar(
+        text("SELECT unit_code FROM engine.employer WHERE employer_id = :id"), {"id": employer_id}
+    )
+    employer = employer_on(connection, unit_code or "", today)
+    return position(connection, employer, today, Parameters.load()) if employer else None
+
+
+def _drawn(content: str) -> Markup:
+    """The QR code as a drawing inside the page: made of digits and our own text, so nothing in it can be markup."""
+    drawing = segno.make(content, error="m", micro=False).svg_inline(
+        border=4, omitsize=True, svgclass=None, lineclass=None
+    )
+    return Markup(drawing)  # noqa: S704  see above

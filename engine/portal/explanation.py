@@ -154,14 +154,16 @@ class Step:
     inputs: Sequence[tuple[str, str, str | None]]
     used: Sequence[Used]
     rounding: str | None
+    gives_the_amount: bool
 
 
-def explain(findings: Sequence[Mapping[str, Any]]) -> list[Step]:
-    """The findings in the order in which the law was applied."""
-    return [_step(finding) for finding in findings]
+def explain(findings: Sequence[Mapping[str, Any]], amount_vnd: int, language: str) -> list[Step]:
+    """The findings in the order in which the law was applied; the last one that gives the amount paid is marked."""
+    places = [place for place, finding in enumerate(findings) if finding["value"] == amount_vnd]
+    return [_step(finding, language, gives_the_amount=place in places[-1:]) for place, finding in enumerate(findings)]
 
 
-def _step(finding: Mapping[str, Any]) -> Step:
+def _step(finding: Mapping[str, Any], language: str, *, gives_the_amount: bool) -> Step:
     rule, value = finding["rule"], finding["value"]
     word = None
     if value is True or value is False:
@@ -170,10 +172,10 @@ def _step(finding: Mapping[str, Any]) -> Step:
         title=TITLES.get(rule, _OTHER_STEP),
         article=finding["article"],
         formula=finding["formula"],
-        result=_result(rule, value),
+        result=_result(rule, value, language),
         word=word,
         is_money=rule in _MONEY_STEPS,
-        inputs=[_input(name, given) for name, given in finding["inputs"].items() if given is not None],
+        inputs=[_input(name, given, language) for name, given in finding["inputs"].items() if given is not None],
         used=[
             Used(
                 date.fromisoformat(used["from"]),
@@ -184,19 +186,20 @@ def _step(finding: Mapping[str, Any]) -> Step:
             for used in finding["parameters"]
         ],
         rounding=finding["rounding"],
+        gives_the_amount=gives_the_amount,
     )
 
 
-def _result(rule: str, value: Any) -> str:
+def _result(rule: str, value: Any, language: str) -> str:
     if rule in _MONEY_STEPS and isinstance(value, int):
         return wording.money(value)
-    shown = wording.numbers(str(value), "vi")
+    shown = wording.numbers(str(value), language)
     if rule in _MONEY_STEPS:
         return f"{shown}\u00a0₫"
     return f"{shown}\u00a0%" if rule == "pension_rate" else shown
 
 
-def _input(name: str, value: Any) -> tuple[str, str, str | None]:
+def _input(name: str, value: Any, language: str) -> tuple[str, str, str | None]:
     """Label, value, and the value's word where it is one that can be translated."""
     label = INPUTS.get(name, name.replace("_", " "))
     if name in _MONEY and isinstance(value, int):
@@ -205,5 +208,5 @@ def _input(name: str, value: Any) -> tuple[str, str, str | None]:
         return label, f"{value % 12 + 1:02d}/{value // 12}", None
     if isinstance(value, bool) or (isinstance(value, str) and value in _WORDS):
         return label, str(value), _WORDS[value]
-    shown = wording.numbers(str(value), "vi")
+    shown = wording.numbers(str(value), language)
     return label, f"{shown}\u00a0%" if name.endswith("percent") else shown, None

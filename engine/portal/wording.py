@@ -59,7 +59,7 @@ BATCH_STATES: Mapping[str, Look] = {
     "accepted": Look(_("Ngân hàng đã nhận"), "moving", "arrow"),
     "unknown": Look(_("Chưa rõ, đang tra soát"), "wait", "pause"),
     "rejected": Look(_("Không được nhận"), "bad", "cross"),
-    "answered": Look(_("Đã có kết quả từng lệnh"), "good", "check"),
+    "answered": Look(_("Đã có kết quả"), "good", "check"),
 }
 SIGNING_ROLES = {"preparer": _("Người lập"), "approver": _("Người duyệt"), "authoriser": _("Người chuẩn chi")}
 BENEFITS = {
@@ -92,6 +92,20 @@ OWNERS = {
     Owner.BENEFITS: _("Bộ phận chế độ"),
     Owner.FINANCE: _("Kế toán"),
     Owner.OPERATIONS: _("Vận hành"),
+}
+COMPONENT_FUNDS = {
+    "retirement": _("Hưu trí, tử tuất"),
+    "sickness": _("Ốm đau, thai sản"),
+    "accident": _("Tai nạn lao động, bệnh nghề nghiệp"),
+    "unemployment": _("Bảo hiểm thất nghiệp"),
+    "health": _("Bảo hiểm y tế"),
+}
+ALLOCATED_TO = {"principal": _("Tiền đóng"), "late_charge": _("Tiền chậm đóng")}
+NOTICE_STATES = {
+    "paid": Look(_("Đã nộp đủ"), "good", "check"),
+    "partly_paid": Look(_("Còn thiếu"), "wait", "pause"),
+    "open": Look(_("Chờ nộp"), "quiet", "ring"),
+    "overdue": Look(_("Quá hạn"), "bad", "cross"),
 }
 OUTCOMES = {
     "approved": _("Đã duyệt"),

@@ -1,0 +1,117 @@
+"""Notices, receipts and their allocation as lists; an employer's own, or all for finance staff."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from engine.contributions.notices import notice_document
+from engine.errors import NotFound
+from engine.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSummary:
+    """Thông báo đóng, in one line. `outstanding_vnd` is what nothing has been allocated to of its month's dues."""
+
+    notice_no: int
+    payment_code: str
+    unit_code: str
+    period: date
+    due_on: date
+    issued_at: datetime
+    amount_vnd: int
+    dues_vnd: int
+    outstanding_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedPart:
+    """What a receipt gave to one fund for one month."""
+
+    fund: str
+    period: date
+    kind: str
+    amount_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptSummary:
+    """Khoản thu: money that an accepted statement shows, and where it went. `surplus_vnd` waits for the next dues."""
+
+    receipt_no: int
+    notice_no: int
+    unit_code: str
+    booked_on: date
+    amount_vnd: int
+    surplus_vnd: int
+    parts: Sequence[AllocatedPart]
+
+
+def list_notices(
+    connection: Connection, *, employer_id: UUID | None = None, after: int | None = None, limit: int
+) -> list[NoticeSummary]:
+    """Notices in the order of their numbers, those after a number."""
+    rows = connection.execute(
+        text("""
+            SELECT n.notice_no, n.payment_code, e.unit_code, c.period, n.due_on, n.issued_at, n.amount_vnd, d.dues_vnd,
+                   d.dues_vnd - a.allocated_vnd AS outstanding_vnd
+            FROM engine.notice n JOIN engine.employer e USING (employer_id)
+            JOIN engine.declaration c USING (declaration_id)
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(employee_vnd + employer_vnd), 0)::bigint AS dues_vnd FROM engine.dues
+                WHERE declaration_id = n.declaration_id) d
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount_vnd), 0)::bigint AS allocated_vnd FROM engine.allocation
+                WHERE declaration_id = n.declaration_id AND kind = 'principal') a
+            WHERE (CAST(:employer_id AS uuid) IS NULL OR n.employer_id = :employer_id) AND n.notice_no > :after
+            ORDER BY n.notice_no LIMIT :limit"""),
+        {"employer_id": employer_id, "after": after or 0, "limit": limit},
+    )
+    return [NoticeSummary(**row._asdict()) for row in rows]
+
+
+def show_notice(connection: Connection, vault: Vault, notice_no: int, employer_id: UUID | None) -> dict[str, Any]:
+    """All that stands on a notice. Another employer's notice is as unknown as none."""
+    owner = connection.scalar(
+        text("SELECT employer_id FROM engine.notice WHERE notice_no = :notice_no"), {"notice_no": notice_no}
+    )
+    if owner is None or (employer_id is not None and owner != employer_id):
+        raise NotFound(f"there is no notice {notice_no}")
+    return notice_document(connection, vault, notice_no)
+
+
+def list_receipts(
+    connection: Connection, *, employer_id: UUID | None = None, after: int | None = None, limit: int
+) -> list[ReceiptSummary]:
+    """Receipts in the order of their numbers, those after a number, each with its allocation."""
+    rows = connection.execute(
+        text("""
+            SELECT r.receipt_no, n.notice_no, e.unit_code, r.booked_on, r.amount_vnd,
+                   r.amount_vnd - coalesce(sum(p.amount_vnd), 0)::bigint AS surplus_vnd,
+                   coalesce(json_agg(json_build_object('fund', p.fund, 'period', p.period, 'kind', p.kind,
+                                                       'amount_vnd', p.amount_vnd)
+                                     ORDER BY p.period, p.kind DESC, p.fund) FILTER (WHERE p.fund IS NOT NULL),
+                            '[]') AS parts
+            FROM engine.receipt r JOIN engine.notice n USING (notice_id)
+            JOIN engine.employer e ON e.employer_id = r.employer_id
+            LEFT JOIN (
+                SELECT a.receipt_id, a.fund, c.period, a.kind, sum(a.amount_vnd)::bigint AS amount_vnd
+                FROM engine.allocation a JOIN engine.declaration c USING (declaration_id)
+                GROUP BY 1, 2, 3, 4) p USING (receipt_id)
+            WHERE (CAST(:employer_id AS uuid) IS NULL OR r.employer_id = :employer_id) AND r.receipt_no > :after
+            GROUP BY r.receipt_id, n.notice_no, e.unit_code ORDER BY r.receipt_no LIMIT :limit"""),
+        {"employer_id": employer_id, "after": after or 0, "limit": limit},
+    )
+    return [_receipt(row._asdict()) for row in rows]
+
+
+def _receipt(row: dict[str, Any]) -> ReceiptSummary:
+    parts = [
+        AllocatedPart(part["fund"], date.fromisoformat(part["period"]), part["kind"], part["amount_vnd"])
+        for part in row.pop("parts")
+    ]
+    return ReceiptSummary(**row, parts=parts)
