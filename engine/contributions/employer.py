@@ -15,6 +15,7 @@ from uuid import UUID
 from psycopg.types.range import Range
 from sqlalchemy import Connection, table, text
 
+from engine.errors import NotAllowed
 from engine.people.bulk import copy_rows
 from engine.people.imported_file import keep, receive
 from engine.people.workbook import Problems, Row, Sheet, fold, read_sheets
@@ -161,6 +162,8 @@ def _record(connection: Connection, details: Iterable[dict[str, object]], at: da
     registered = list(connection.scalars(text(_REGISTER), {"at": at}))
     _open_ledger_accounts(connection, registered)
     unchanged = connection.execute(text(_FORGET_KNOWN)).rowcount
+    if connection.scalar(text(_SAME_INSTANT), {"at": at}):
+        raise NotAllowed("an employer recorded at this very instant cannot be changed at the same instant")
     connection.execute(text(_SHORTEN), {"at": at})
     connection.execute(text(_ADD), {"at": at})
     return EmployersImported(rows, len(registered), rows - len(registered) - unchanged, unchanged)
@@ -190,6 +193,15 @@ WHERE e.unit_code = i.unit_code AND known.employer_id = e.employer_id AND upper_
     AND (known.tax_code, known.name, known.agency_code, known.region, known.cycle_months)
         = (i.tax_code, i.name, i.agency_code, i.region, i.cycle_months)
     AND known.valid_during @> i.valid_during
+"""
+
+_SAME_INSTANT = """
+SELECT EXISTS (
+    SELECT FROM incoming_employer i JOIN engine.employer e USING (unit_code) JOIN engine.employer_detail known
+        USING (employer_id)
+    WHERE upper_inf(known.recorded_during) AND known.valid_during && i.valid_during
+        AND lower(known.recorded_during) >= :at
+)
 """
 
 _SHORTEN = """
