@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import yaml
-from sqlalchemy import Connection, any_, bindparam, or_, select
+from sqlalchemy import Connection, any_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
 from engine.people import tables
@@ -35,6 +35,11 @@ _INSURED_NUMBER_DIGITS = 10
 _MOBILE = re.compile(r"0[35789][0-9]{8}")
 _LANDLINE = re.compile(r"02[0-9]{9}")
 _EARLIEST_BIRTH = date(1900, 1, 1)
+_COMPLETED = (
+    *("personal_id_ciphertext", "personal_id_fingerprint", "phone_ciphertext", "phone_fingerprint"),
+    *("sex", "province", "area"),
+)
+"""What an employer's declaration does not tell of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Roll:
 
     ids: dict[str, UUID]
     newcomers: Sequence[Person]
+    completed: Sequence[Person]
+    """Known so far by the social insurance number alone, from an employer's declaration."""
 
 
 def read_person(row: Row, prefix: str = "") -> Person | None:
@@ -124,6 +131,7 @@ def recognise(connection: Connection, vault: Vault, people: Iterable[tuple[Row, 
     prints = {vault.fingerprint("personal_id", number): number for number in mentioned}
     numbers = {vault.fingerprint("insured_number", number): person for number, person in holders.items()}
     ids: dict[str, UUID] = {}
+    completed: list[Person] = []
     for known in _known(connection, list(prints), list(numbers)):
         personal_id = prints.get(known.personal_id_fingerprint)
         if personal_id is not None:
@@ -132,19 +140,29 @@ def recognise(connection: Connection, vault: Vault, people: Iterable[tuple[Row, 
             if (known.folded_name, known.sex, known.birth_date) != _identity(person):
                 row.problem(PERSONAL_ID, "belongs to a person recorded with another name, sex or birth date")
         claimed_by = numbers.get(known.insured_number_fingerprint) if known.insured_number_fingerprint else None
-        if claimed_by is not None and claimed_by.personal_id != personal_id:
+        if claimed_by is not None and known.personal_id_fingerprint is None and _is_same(claimed_by, known):
+            ids[claimed_by.personal_id] = known.person_id
+            completed.append(claimed_by)
+        elif claimed_by is not None and claimed_by.personal_id != personal_id:
             mentioned[claimed_by.personal_id][0].problem(INSURED_NUMBER, "belongs to another person on record")
 
     newcomers = [person for number, (_, person) in mentioned.items() if number not in ids]
     ids.update(zip((person.personal_id for person in newcomers), new_ids(connection, len(newcomers)), strict=True))
-    return Roll(ids, newcomers)
+    return Roll(ids, newcomers, completed)
 
 
 def enrol(connection: Connection, vault: Vault, roll: Roll) -> None:
-    """Writes the newcomers of a roll, their numbers sealed."""
+    """Writes the newcomers of a roll, their numbers sealed, and fills in what was not known of others."""
     copy_rows(
         connection, tables.person, (_sealed(vault, roll.ids[person.personal_id], person) for person in roll.newcomers)
     )
+    for person in roll.completed:
+        told = _sealed(vault, roll.ids[person.personal_id], person)
+        connection.execute(
+            update(tables.person)
+            .where(tables.person.c.person_id == told["person_id"])
+            .values({column: told[column] for column in _COMPLETED})
+        )
 
 
 def ids_by_personal_id(
@@ -193,6 +211,11 @@ def _known(connection: Connection, personal_prints: list[bytes], insured_prints:
             )
         )
     )
+
+
+def _is_same(person: Person, known: Any) -> bool:
+    """Whether a claim's person is one whom we know without sex and personal id."""
+    return (fold(person.name), person.birth_date) == (known.folded_name, known.birth_date)
 
 
 def _identity(person: Person) -> tuple[str, str, date]:

@@ -24,6 +24,25 @@ ALTER TABLE engine.person
         personal_id_fingerprint IS NOT NULL OR insured_number_fingerprint IS NOT NULL
     );
 
+-- A person is still never edited, but what was not known may be filled in, once.
+CREATE FUNCTION engine.only_complete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF jsonb_strip_nulls(to_jsonb(OLD)) <> (
+        SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(NEW)) WHERE to_jsonb(OLD) -> key <> 'null'
+    ) THEN
+        RAISE EXCEPTION '% is never edited: only what is not known yet may be filled in', TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+GRANT UPDATE (personal_id_ciphertext, personal_id_fingerprint, phone_ciphertext, phone_fingerprint, sex, province, area)
+    ON engine.person TO thuchi_application;
+DROP TRIGGER append_only ON engine.person;
+CREATE TRIGGER only_complete BEFORE UPDATE ON engine.person
+    FOR EACH ROW EXECUTE FUNCTION engine.only_complete();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON engine.person
+    FOR EACH STATEMENT EXECUTE FUNCTION engine.refuse_change();
+
 CREATE TABLE engine.employer (
     employer_id uuid PRIMARY KEY DEFAULT uuidv7(),
     unit_code text NOT NULL UNIQUE CHECK (unit_code ~ '^[A-Z0-9]{5,9}$' AND unit_code ~ '[A-Z]'),
