@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test check format lock clean
+.PHONY: install demo test check browser format lock clean
 
 install: $(INSTALLED)
 
@@ -16,8 +16,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: install
 	$(BIN)/thuchi demo $(ARGS)
 
-test: install check
+test: install check browser
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# The pages are tested in Debian's Chromium. Without it, and without the right to install it, those tests skip aloud.
+browser:
+	@command -v chromium > /dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; }
 
 check: install
 	$(BIN)/ruff format --check .

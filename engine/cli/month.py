@@ -1,6 +1,7 @@
 """The month and what runs it: the demonstration, workers, the proof, and looking after an installation."""
 
 import signal
+import sys
 import threading
 from dataclasses import asdict
 from typing import Annotated
@@ -8,12 +9,14 @@ from typing import Annotated
 import typer
 
 from engine import doctor as doctoring
+from engine import web
 from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
 from engine.demonstration import chaos as chaos_kills
 from engine.demonstration.month import run_month
 from engine.demonstration.reporting import console_reporter
 from engine.errors import WrongInput
+from engine.installation import Installation, open_installation
 from engine.logs import configure_logs
 from engine.payments import tracing
 from engine.payments.proof import prove
@@ -28,14 +31,14 @@ app = typer.Typer()
 def demo(
     payees: Annotated[int, typer.Option(min=50, help="Payees of the invented population.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same month.")] = 1,
-    serve: Annotated[bool, typer.Option(help="Leave the portal up afterwards.")] = True,
+    serve: Annotated[bool, typer.Option(help="Leave the portal up afterwards, until it is stopped.")] = True,
     processes: Annotated[
         bool, typer.Option("--processes", help="Relay and workers as processes of their own.")
     ] = False,
+    port: Annotated[int, typer.Option(help="Where the portal listens afterwards, on this computer.")] = 8080,
     as_json: AsJson = False,
 ) -> None:
-    """Runs a whole pension month of November 2026 against a simulated bank, with faults on the way."""
-    del serve
+    """Runs a whole month of November 2026 against a simulated bank, with faults on the way."""
     settings = Settings.read()
     configure_logs(settings.home)
     with console_reporter(err) as reporter:
@@ -51,6 +54,27 @@ def demo(
         out.print("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in ran.seconds.items()))
     if ran.proof.differences:
         raise typer.Exit(1)
+    if serve:
+        sys.stdout.flush()
+        with open_installation(settings) as installation:
+            _serve(installation, "127.0.0.1", port)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str, typer.Option(help="Where to listen; loopback only, as long as no identity is configured.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option()] = 8080,
+) -> None:
+    """The portal under `/` and the JSON API under `/v1`."""
+    with opened() as installation:
+        _serve(installation, host, port)
+
+
+def _serve(installation: Installation, host: str, port: int) -> None:
+    err.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
+    web.serve(installation, host, port)
 
 
 @app.command()

@@ -51,9 +51,7 @@ def address() -> Iterator[tuple[EmbeddedServer, int]]:
         server = EmbeddedServer(home)
         server.ensure_running()
         server.stop()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = int(_free_port())
         # The socket keeps its name, so the program's own module still finds the server.
         with (server._data / "postgresql.conf").open("a") as file:
             file.write("listen_addresses = '127.0.0.1'\n")
@@ -113,11 +111,16 @@ def test_the_commands_of_the_compose_file_run_and_pass_their_health_checks(
     assert _thuchi(environment, "demo", "--payees", "60", "--no-serve", "--json").returncode == 0
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name in ("simulator", "relay", "worker"):
+        for name in ("simulator", "api", "relay", "worker"):
             service = COMPOSE["services"][name]
-            running[name] = subprocess.Popen([*_THUCHI, *service["command"]], env={**os.environ, **environment})
-            kind, program, *check = service["healthcheck"]["test"]
+            command, (kind, program, *check) = service["command"], service["healthcheck"]["test"]
             assert (kind, program) == ("CMD", "thuchi")
+            if name == "api":
+                # Containers have their own network; here the port may be taken.
+                assert command[-1] == check[-1] == "8080"
+                port = _free_port()
+                command, check = [*command[:-1], port], [*check[:-1], port]
+            running[name] = subprocess.Popen([*_THUCHI, *command], env={**os.environ, **environment})
             _wait_until_healthy(environment, check)
         for name, process in running.items():
             assert process.poll() is None, name
@@ -127,6 +130,12 @@ def test_the_commands_of_the_compose_file_run_and_pass_their_health_checks(
         for name, process in running.items():
             assert process.wait(30) in (0, -15), name
         simulator.stop(Path(environment["THUCHI_HOME"]) / "simulator")
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def _wait_until_healthy(environment: dict[str, str], check: list[str]) -> None:
