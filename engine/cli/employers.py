@@ -21,7 +21,7 @@ app = typer.Typer()
 def employer_import(file: ExistingFile, person: As = "collection", as_json: AsJson = False) -> None:
     """Nhận danh sách đơn vị: stores the employers of a file, or nothing at all."""
     with opened() as installation, installation.database.transaction(person) as connection:
-        result = import_employers(connection, file, installation.clock().now())
+        result = import_employers(connection, installation.vault, file, installation.clock().now())
     print_result(asdict(result), as_json)
 
 

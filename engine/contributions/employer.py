@@ -19,6 +19,7 @@ from engine.errors import NotAllowed
 from engine.people.bulk import copy_rows
 from engine.people.imported_file import keep, receive
 from engine.people.workbook import Problems, Row, Sheet, fold, read_sheets
+from engine.vault import Vault
 from ledger.accounts import AccountRequest, BalanceLimit, open_accounts
 
 UNIT_CODE, UNIT_NAME, TAX_CODE = "Mã đơn vị", "Tên đơn vị", "Mã số thuế"
@@ -46,7 +47,6 @@ class Employer:
 
     employer_id: UUID
     unit_code: str
-    tax_code: str
     name: str
     agency_code: str
     region: str
@@ -79,7 +79,7 @@ class EmployersImported:
     already: bool = False
 
 
-def import_employers(connection: Connection, path: Path, recorded_at: datetime) -> EmployersImported:
+def import_employers(connection: Connection, vault: Vault, path: Path, recorded_at: datetime) -> EmployersImported:
     """Reads a list of employers, CSV or XLSX; refused whole, with all its problems, if any row is wrong."""
     arrival = receive(connection, path, _KIND)
     if arrival.outcome is not None:
@@ -88,7 +88,7 @@ def import_employers(connection: Connection, path: Path, recorded_at: datetime) 
     rows = read_sheets(path, [EMPLOYERS], problems)[EMPLOYERS.name]
     told: dict[str, dict[str, object]] = {}
     for row in rows:
-        detail = _read(row)
+        detail = _read(row, vault)
         if detail is not None and told.setdefault(str(detail["unit_code"]), detail) is not detail:
             row.problem(UNIT_CODE, "stands in this file twice")
     if not rows:
@@ -105,7 +105,7 @@ def employer_on(connection: Connection, unit_code: str, on: date) -> Employer | 
     """What we know of an employer for a day; before the first day we know of, what we know for that one."""
     row = connection.execute(
         text("""
-            SELECT e.employer_id, e.unit_code, d.tax_code, d.name, d.agency_code, d.region, d.cycle_months
+            SELECT e.employer_id, e.unit_code, d.name, d.agency_code, d.region, d.cycle_months
             FROM engine.employer e JOIN engine.employer_detail d USING (employer_id)
             WHERE e.unit_code = :unit_code AND upper_inf(d.recorded_during)
             ORDER BY d.valid_during @> CAST(:day AS date) DESC, lower(d.valid_during) LIMIT 1"""),
@@ -121,7 +121,7 @@ def lock_employer(connection: Connection, employer_id: UUID) -> None:
     )
 
 
-def _read(row: Row) -> dict[str, object] | None:
+def _read(row: Row, vault: Vault) -> dict[str, object] | None:
     before = len(row.problems.found)
     unit_code = row.required_text(UNIT_CODE)
     name = row.required_text(UNIT_NAME)
@@ -136,11 +136,14 @@ def _read(row: Row) -> dict[str, object] | None:
         row.problem(TAX_CODE, "a tax code has 10 digits, with -001 and so on for a branch, or 12 for a person")
     if agency_code is None or not AGENCY_FORM.fullmatch(agency_code):
         row.problem(AGENCY, "the code of a social insurance agency has 5 digits")
-    if len(row.problems.found) > before or not (name and cycle and valid_from):
+    if len(row.problems.found) > before or not (name and cycle and valid_from and tax_code):
         return None
+    # Sealed, since the tax code of a household business is its owner's personal id.
+    sealed = vault.seal("tax_code", tax_code)
     return {
         "unit_code": unit_code,
-        "tax_code": tax_code,
+        "tax_code_ciphertext": sealed.ciphertext,
+        "tax_code_fingerprint": sealed.fingerprint,
         "name": name,
         "folded_name": fold(name),
         "agency_code": agency_code,
@@ -154,7 +157,8 @@ def _record(connection: Connection, details: Iterable[dict[str, object]], at: da
     connection.execute(text("DROP TABLE IF EXISTS pg_temp.incoming_employer"))
     connection.execute(
         text(
-            "CREATE TEMP TABLE incoming_employer (unit_code text, tax_code text, name text, folded_name text,"
+            "CREATE TEMP TABLE incoming_employer (unit_code text, tax_code_ciphertext bytea,"
+            " tax_code_fingerprint bytea, name text, folded_name text,"
             " agency_code text, region text, cycle_months smallint, valid_during daterange) ON COMMIT DROP"
         )
     )
@@ -190,8 +194,8 @@ ON CONFLICT (unit_code) DO NOTHING RETURNING unit_code
 _FORGET_KNOWN = """
 DELETE FROM incoming_employer i USING engine.employer e, engine.employer_detail known
 WHERE e.unit_code = i.unit_code AND known.employer_id = e.employer_id AND upper_inf(known.recorded_during)
-    AND (known.tax_code, known.name, known.agency_code, known.region, known.cycle_months)
-        = (i.tax_code, i.name, i.agency_code, i.region, i.cycle_months)
+    AND (known.tax_code_fingerprint, known.name, known.agency_code, known.region, known.cycle_months)
+        = (i.tax_code_fingerprint, i.name, i.agency_code, i.region, i.cycle_months)
     AND known.valid_during @> i.valid_during
 """
 
@@ -213,16 +217,17 @@ WITH closed AS (
         AND known.valid_during && i.valid_during
     RETURNING known.*, known.valid_during * daterange(NULL, lower(i.valid_during)) AS rest
 )
-INSERT INTO engine.employer_detail (employer_id, tax_code, name, folded_name, agency_code, region, cycle_months,
-    valid_during, recorded_during)
-SELECT employer_id, tax_code, name, folded_name, agency_code, region, cycle_months, rest, tstzrange(:at, NULL)
+INSERT INTO engine.employer_detail (employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name, agency_code,
+    region, cycle_months, valid_during, recorded_during)
+SELECT employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name, agency_code, region, cycle_months,
+    rest, tstzrange(:at, NULL)
 FROM closed WHERE NOT isempty(rest)
 """
 
 _ADD = """
-INSERT INTO engine.employer_detail (employer_id, tax_code, name, folded_name, agency_code, region, cycle_months,
-    valid_during, recorded_during)
-SELECT e.employer_id, i.tax_code, i.name, i.folded_name, i.agency_code, i.region, i.cycle_months, i.valid_during,
-    tstzrange(:at, NULL)
+INSERT INTO engine.employer_detail (employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name, agency_code,
+    region, cycle_months, valid_during, recorded_during)
+SELECT e.employer_id, i.tax_code_ciphertext, i.tax_code_fingerprint, i.name, i.folded_name, i.agency_code, i.region,
+    i.cycle_months, i.valid_during, tstzrange(:at, NULL)
 FROM incoming_employer i JOIN engine.employer e USING (unit_code)
 """

@@ -134,7 +134,7 @@ def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dic
         "employer": {
             "unit_code": row.unit_code,
             "name": row.name,
-            "tax_code": row.tax_code,
+            "tax_code": vault.open("tax_code", row.tax_code_ciphertext),
             "agency_code": row.agency_code,
         },
         "declaration_no": row.declaration_no,
@@ -220,7 +220,7 @@ def _accounts(connection: Connection, vault: Vault) -> list[dict[str, str]]:
 
 _NOTICE = text("""
     SELECT n.*, c.declaration_no, c.period, c.staff, c.unconfirmed, c.grounds, c.findings, e.unit_code,
-           d.name, d.tax_code, d.agency_code
+           d.name, d.tax_code_ciphertext, d.agency_code
     FROM engine.notice n
     JOIN engine.declaration c USING (declaration_id)
     JOIN engine.employer e ON e.employer_id = n.employer_id

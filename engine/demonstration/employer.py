@@ -68,7 +68,7 @@ def run_employer_month(installation: Installation, seed: int) -> EmployerMonth:
     write_declaration(declaration, PERIOD, invent_staff(seed, STAFF))
     with installation.database.transaction("preparer") as connection:
         open_collection_account(connection, installation.vault, COLLECTION)
-        import_employers(connection, employers, at)
+        import_employers(connection, installation.vault, employers, at)
     with installation.database.transaction("preparer") as connection:
         declared = import_declaration(connection, installation.vault, declaration, at)
     with installation.database.transaction() as connection:

@@ -40,7 +40,7 @@ class World:
         with database.transaction("lan") as connection:
             builders.add_bank(connection, vault)
             open_collection_account(connection, vault, employer.COLLECTION)
-            import_employers(connection, employer.write_employers(directory), builders.AT)
+            import_employers(connection, vault, employer.write_employers(directory), builders.AT)
 
     def declare(self, period: date, at: datetime = builders.AT) -> DeclarationImported:
         path = self.directory / f"{period}.xlsx"
@@ -167,7 +167,7 @@ def test_a_notice_issued_before_the_account_was_opened_is_expected_there(
 ) -> None:
     with database.transaction("lan") as connection:
         builders.add_bank(connection, vault)
-        import_employers(connection, employer.write_employers(tmp_path), builders.AT)
+        import_employers(connection, vault, employer.write_employers(tmp_path), builders.AT)
     path = tmp_path / "d.xlsx"
     employer.write_declaration(path, OCTOBER, employer.invent_staff(1, 2))
     with database.transaction("lan") as connection:

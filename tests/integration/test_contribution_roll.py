@@ -24,7 +24,7 @@ def claimant(database: Database, vault: Vault, tmp_path: Path) -> Person:
     worker = employer.invent_staff(1, 1)[0]
     employer.write_declaration(tmp_path / "d.xlsx", date(2026, 10, 1), [worker])
     with database.transaction("lan") as connection:
-        import_employers(connection, employer.write_employers(tmp_path), builders.AT)
+        import_employers(connection, vault, employer.write_employers(tmp_path), builders.AT)
         import_declaration(connection, vault, tmp_path / "d.xlsx", builders.AT)
     personal_id = f"0012{worker.birth_date.year % 100:02}000001"
     return Person(worker.name, "M", worker.birth_date, personal_id, worker.number, None, "01", "urban")

@@ -26,9 +26,9 @@ UNIT = "TZ0001Z;Công ty Ánh Dương;0100000001;07901;I;1;01/01/2026\n"
 
 
 @pytest.fixture
-def known_employer(database: Database, tmp_path: Path) -> None:
+def known_employer(database: Database, vault: Vault, tmp_path: Path) -> None:
     with database.transaction("lan") as connection:
-        import_employers(connection, employer.write_employers(tmp_path), builders.AT)
+        import_employers(connection, vault, employer.write_employers(tmp_path), builders.AT)
 
 
 def _staff(count: int = 3, **changes: object) -> list[DeclaredWorker]:
@@ -168,7 +168,7 @@ def test_a_worker_is_declared_by_one_employer_only(database: Database, vault: Va
     _declare(database, vault, tmp_path / "d.xlsx", _staff(3))
     (tmp_path / "two.csv").write_text(HEADING + UNIT.replace("TZ0001Z", "TZ0002Z"), encoding="utf-8")
     with database.transaction("lan") as connection:
-        import_employers(connection, tmp_path / "two.csv", builders.AT)
+        import_employers(connection, vault, tmp_path / "two.csv", builders.AT)
     employer.write_declaration(tmp_path / "e.xlsx", OCTOBER, _staff(1), "TZ0002Z")
     with database.transaction("lan") as connection, pytest.raises(WrongInput, match=r"another employer \(TZ0001Z\)"):
         import_declaration(connection, vault, tmp_path / "e.xlsx", builders.AT)
@@ -183,18 +183,18 @@ def test_what_the_heading_says_is_checked(database: Database, vault: Vault, tmp_
         import_declaration(connection, vault, tmp_path / "e.xlsx", builders.AT)
 
 
-def test_employers_are_registered_changed_and_recognised(database: Database, tmp_path: Path) -> None:
+def test_employers_are_registered_changed_and_recognised(database: Database, vault: Vault, tmp_path: Path) -> None:
     path = tmp_path / "units.csv"
     path.write_text(HEADING + UNIT, encoding="utf-8")
     with database.transaction("lan") as connection:
-        first = import_employers(connection, path, builders.AT)
+        first = import_employers(connection, vault, path, builders.AT)
         assert (first.rows, first.registered, first.changed, first.unchanged) == (1, 1, 0, 0)
-        assert import_employers(connection, path, builders.AT).already
+        assert import_employers(connection, vault, path, builders.AT).already
     path.write_text(HEADING + UNIT.replace(";I;1;01/01/2026", ";II;3;01/07/2026"), encoding="utf-8")
     with database.transaction("lan") as connection, pytest.raises(NotAllowed):
-        import_employers(connection, path, builders.AT)
+        import_employers(connection, vault, path, builders.AT)
     with database.transaction("lan") as connection:
-        second = import_employers(connection, path, datetime(2026, 11, 3, tzinfo=VIET_NAM))
+        second = import_employers(connection, vault, path, datetime(2026, 11, 3, tzinfo=VIET_NAM))
         assert (second.registered, second.changed, second.unchanged) == (0, 1, 0)
 
         def known(on: date) -> tuple[str, int]:
@@ -207,12 +207,12 @@ def test_employers_are_registered_changed_and_recognised(database: Database, tmp
         assert employer_on(connection, "TZ0002Z", date(2026, 7, 1)) is None
 
 
-def test_a_list_of_employers_is_refused_whole(database: Database, tmp_path: Path) -> None:
+def test_a_list_of_employers_is_refused_whole(database: Database, vault: Vault, tmp_path: Path) -> None:
     path = tmp_path / "units.csv"
     path.write_text(
         HEADING + UNIT + UNIT + "tz1;;12;791;V;2;32/01/2026\n" + UNIT.replace("TZ0001Z", "1234567"), encoding="utf-8"
     )
     with database.transaction("lan") as connection, pytest.raises(WrongInput) as refused:
-        import_employers(connection, path, builders.AT)
+        import_employers(connection, vault, path, builders.AT)
     assert len(refused.value.problems) == 9
     assert _count(database, "employer") == 0

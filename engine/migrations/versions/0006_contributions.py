@@ -3,6 +3,8 @@
 Facts about employers and employment have two times, like those about people. What was declared, assessed, received and
 allocated is recorded and never edited: a correction is another row.
 
+The tax code is sealed: that of a household business is the owner's personal id.
+
 A participant is known to the declaration form by the social insurance number alone, so a person may be on the roll
 without a personal id, sex or residence until a file that carries them comes.
 """
@@ -52,7 +54,8 @@ CREATE TABLE engine.employer (
 CREATE TABLE engine.employer_detail (
     employer_detail_id uuid PRIMARY KEY DEFAULT uuidv7(),
     employer_id uuid NOT NULL REFERENCES engine.employer,
-    tax_code text NOT NULL CHECK (tax_code ~ '^[0-9]{10}(-[0-9]{3})?$|^[0-9]{12}$'),
+    tax_code_ciphertext bytea NOT NULL,
+    tax_code_fingerprint bytea NOT NULL,
     name text NOT NULL CHECK (name <> ''),
     folded_name text NOT NULL CHECK (folded_name <> ''),
     agency_code text NOT NULL CHECK (agency_code ~ '^[0-9]{5}$'),
