@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from engine.contributions.proof import EmployerRow
 from engine.payments.proof import Proof, ProofRow
 from ledger.balances import TrialBalanceRow
 from reconciliation.breaks import Break
@@ -40,6 +41,8 @@ class ProofAnswer(BaseModel):
     totals: dict[str, int] = Field(description="Approved, and what became of it, in đồng.")
     inquiries_resolved: int
     accounts: list[AccountProofAnswer]
+    contributions: list[EmployerRow] = Field(description="What employers owe, have paid and have ahead, in đồng.")
+    open_cases: list[str] = Field(description="What a person must look at.")
     differences: list[str] = Field(description="Empty when everything agrees.")
 
     @classmethod

@@ -19,6 +19,7 @@ from engine.law import cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
 from gateways import errors as gateways
+from gateways import vietqr
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
 from reconciliation import errors as reconciliation
@@ -68,6 +69,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     gateways.Unsupported: HTTPStatus.NOT_IMPLEMENTED,
     gateways.NotSent: HTTPStatus.SERVICE_UNAVAILABLE,
     gateways.Ambiguous: HTTPStatus.GATEWAY_TIMEOUT,
+    vietqr.QrImpossible: HTTPStatus.UNPROCESSABLE_ENTITY,
+    vietqr.QrUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     SimulatorError: HTTPStatus.BAD_GATEWAY,
     reconciliation.ReconciliationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     reconciliation.StatementRefused: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -14,7 +14,6 @@ from engine.api.asking import FinanceStaff, Reading, TheInstallation, TheSession
 from engine.api.identity import Session, User
 from engine.api.paging import Cursor, cursor_at, place_of
 from engine.api.payments import list_payments
-from engine.contributions.proof import prove_contributions
 from engine.installation import Installation
 from engine.payments import tracing
 from engine.payments.payment import PaymentState
@@ -181,14 +180,12 @@ def show_proof(
     on: date | None = None,
 ) -> Response:
     day = on or installation.clock().today()
-    proof, employers, balances = prove(connection, day), prove_contributions(connection), trial_balance(connection, day)
+    balances = trial_balance(connection, day)
     return pages.render(
         request,
         "finance/proof.html",
         on=day,
-        proof=proof,
-        employers=employers,
-        differences=dict.fromkeys((*proof.differences, *employers.differences)),
+        proof=prove(connection, day),
         balances=balances,
         total_debit=sum(row.debit.vnd for row in balances),
         total_credit=sum(row.credit.vnd for row in balances),

@@ -99,6 +99,8 @@ def _still_open(payment: Any) -> list[TimelineStep]:
             return [TimelineStep(_("Tạm giữ để kiểm tra"), None, "wait", "pause")]
         case "in_transit":
             return [TimelineStep(_("Chờ sao kê của ngân hàng xác nhận"), None, "open", "ring")]
+        case "failed" | "returned" if payment.state_reason == wording.DECEASED:
+            return [TimelineStep(_("Chờ xác minh với hộ tịch"), None, "open", "ring")]
         case "failed" | "returned":
             return [TimelineStep(_("Chi lại sau khi có thông tin tài khoản đúng"), None, "open", "ring")]
         case _:

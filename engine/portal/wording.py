@@ -145,13 +145,14 @@ class Reason(NamedTuple):
 _NEW_ACCOUNT = _("Mang giấy tờ tùy thân đến cơ quan bảo hiểm xã hội để đăng ký tài khoản khác.")
 _CHECK_ACCOUNT = _("Kiểm tra lại số tài khoản với ngân hàng rồi báo cơ quan bảo hiểm xã hội.")
 _CHECK_NAME = _("Tên chủ tài khoản phải trùng với tên trên quyết định hưởng; hãy báo lại tài khoản chính chủ.")
+DECEASED = "MD07"
 REASONS: Mapping[str, Reason] = {
     "AC01": Reason(_("Số tài khoản không đúng"), _CHECK_ACCOUNT, _("Hỏi lại số tài khoản, nhập thay đổi, chi lại")),
     "AC03": Reason(_("Số tài khoản không đúng"), _CHECK_ACCOUNT, _("Hỏi lại số tài khoản, nhập thay đổi, chi lại")),
     "AC04": Reason(_("Tài khoản đã đóng"), _NEW_ACCOUNT, _("Xin tài khoản mới, nhập thay đổi, chi lại")),
     "AC06": Reason(_("Tài khoản bị phong tỏa"), _NEW_ACCOUNT, _("Xin tài khoản khác hoặc chi tiền mặt")),
     "BE01": Reason(_("Tên không khớp chủ tài khoản"), _CHECK_NAME, _("Đối chiếu tên với giấy tờ, sửa rồi chi lại")),
-    "MD07": Reason(
+    DECEASED: Reason(
         _("Ngân hàng báo chủ tài khoản đã mất"),
         _("Thân nhân vui lòng liên hệ cơ quan bảo hiểm xã hội để được hướng dẫn chế độ tử tuất."),
         _("Xác minh với hộ tịch; nếu đúng, dừng hưởng và hướng dẫn chế độ tử tuất"),

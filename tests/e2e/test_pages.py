@@ -1,0 +1,290 @@
+"""A browser walks the portal as every user, on a phone and on a desk, in Vietnamese, in English and without scripts.
+
+The month shown is a small demonstration. Screenshots go to the directory that THUCHI_SCREENSHOTS names, if it is set.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import builders
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from engine.demonstration.month import Reporter, run_month
+from engine.installation import open_installation
+from engine.settings import Settings
+from engine.web import create_app
+from gateways.simulator import process as simulator
+
+PHONE, DESK = 390, 1280
+WIDTHS = (320, PHONE, DESK // 2, DESK)
+"""A small phone, a phone, a desk at 200 % zoom, a desk."""
+BENEFICIARY, EMPLOYER, FINANCE = "Người hưởng", "Đơn vị sử dụng lao động", "Cán bộ tài chính"
+FINANCE_PAGES = ("/finance", "/finance/runs/2026-11/1", "/finance/payments", "/finance/open-items", "/finance/proof")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """The system's browser; its absence is skipped aloud, except where all tests must run."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        missing = "no chromium on the path: install it (Debian: apt-get install chromium) to walk the pages"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture(scope="module")
+def portal(chromium: str) -> Iterator[str]:
+    """The address of a portal over a month of 120 payees."""
+    with builders.embedded_home("pages") as home:
+        settings = Settings(home, None, None, None)
+        run_month(settings, 120, 1, Reporter(phase=lambda _name: None, advance=lambda _done, _total, _beside: None))
+        simulator.stop(home / "simulator")
+        with open_installation(settings) as installation, socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            server = uvicorn.Server(uvicorn.Config(create_app(installation), log_config=None))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield (started := playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS)))
+        started.close()
+
+
+@pytest.fixture
+def photograph(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keeps a picture of a page for people to look at."""
+    kept = os.environ.get("THUCHI_SCREENSHOTS")
+
+    def take(page: Page, name: str) -> None:
+        if kept:
+            width = (page.viewport_size or {"width": 0})["width"]
+            page.screenshot(path=Path(kept) / f"{width}-{name}.png", full_page=True)
+
+    return take
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, portal: str, width: int, *, scripts: bool = True) -> Iterator[Page]:
+    """A fresh browser window; whatever its console complains of fails the test at the end."""
+    complaints: list[str] = []
+    context: BrowserContext = browser.new_context(
+        viewport={"width": width, "height": 900}, locale="vi-VN", base_url=portal, java_script_enabled=scripts
+    )
+    page = context.new_page()
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def sign_in(page: Page, role: str, place: int = 0) -> None:
+    page.goto("/sign-in")
+    page.get_by_role("button", name=role).nth(place).click()
+    expect(page.get_by_role("button", name="Đăng xuất")).to_be_visible()
+
+
+def check(page: Page) -> None:
+    """What holds on every page: one main heading, no sideways scrolling, readable contrast, no link to nowhere."""
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.locator("main")).to_have_count(1)
+    assert page.title().endswith("– Thu Chi")
+    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert width == 0, f"{page.url} scrolls sideways"
+    assert page.evaluate(_LOW_CONTRAST) == [], page.url
+    assert page.evaluate(_UNNAMED) == [], page.url
+
+
+_LOW_CONTRAST = """() => {
+  const channels = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, place) => sum + c * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = element => {
+    for (let each = element; each; each = each.parentElement) {
+      const style = getComputedStyle(each);
+      if (style.backgroundImage !== 'none') return channels(style.backgroundImage.match(/rgb\\([^)]*\\)/)[0]);
+      const color = channels(style.backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color;
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest('svg')) continue;
+    const style = getComputedStyle(element), size = parseFloat(style.fontSize);
+    const [first, second] = [light(channels(style.color)), light(behind(element))].sort((a, b) => b - a);
+    const needed = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+    const ratio = (first + 0.05) / (second + 0.05);
+    const what = `${element.tagName}.${element.className} ${element.textContent.slice(0, 30)}`;
+    if (ratio < needed) low.push(`${what} ${ratio.toFixed(2)}`);
+  }
+  return low;
+}"""
+
+_UNNAMED = """() => [...document.querySelectorAll('a, button, select, input:not([type=hidden]), [role=img]')]
+  .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || (e.labels && e.labels.length)))
+  .map(e => e.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_beneficiary_finds_payments_timeline_and_reasons(
+    browser: Browser, portal: str, width: int, photograph: Callable[[Page, str], None]
+) -> None:
+    with visit(browser, portal, width) as page:
+        page.goto("/")
+        check(page)
+        photograph(page, "door")
+        sign_in(page, BENEFICIARY)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Tiền của tôi")
+        expect(page.get_by_role("heading", name="Kỳ tới, tháng 12/2026")).to_be_visible()
+        check(page)
+        photograph(page, "beneficiary")
+        page.get_by_role("link", name="Lương hưu tháng 11/2026").click()
+        expect(page.get_by_role("heading", name="Vì sao có số tiền này")).to_be_visible()
+        expect(page.locator(".timeline li").first).to_contain_text("Ra quyết định hưởng")
+        expect(page.locator(".timeline li").last).to_contain_text("Ngân hàng đã chuyển tiền")
+        expect(page.locator(".why li.amount-found")).to_have_count(1)
+        assert page.locator(".why .article").count() > 3
+        page.get_by_text("Dữ kiện và quy định đã dùng").first.click()
+        check(page)
+        photograph(page, "beneficiary-payment")
+
+
+def test_a_beneficiary_whose_money_came_back_is_told_what_to_do(
+    browser: Browser, portal: str, photograph: Callable[[Page, str], None]
+) -> None:
+    with visit(browser, portal, PHONE) as page:
+        sign_in(page, BENEFICIARY, place=1)
+        expect(page.get_by_role("region", name="Cần ông bà giúp")).to_be_visible()
+        page.get_by_role("link", name="Xem khoản").click()
+        expect(page.locator(".summary .state")).to_have_text("Tiền bị ngân hàng trả lại")
+        expect(page.locator(".timeline .open")).to_have_count(1)
+        check(page)
+        photograph(page, "beneficiary-returned")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_employer_finds_notice_code_and_allocation(
+    browser: Browser, portal: str, width: int, photograph: Callable[[Page, str], None]
+) -> None:
+    with visit(browser, portal, width) as page:
+        sign_in(page, EMPLOYER)
+        expect(page.get_by_role("heading", name="Tiền đã nộp và đã vào quỹ nào")).to_be_visible()
+        expect(page.get_by_role("rowheader", name="Hưu trí, tử tuất")).to_be_visible()
+        check(page)
+        photograph(page, "employer")
+        page.get_by_role("link", name="Tháng 10/2026").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Thông báo đóng tháng 10/2026")
+        expect(page.locator(".memo")).to_contain_text("+BHXH+103+00+")
+        check(page)
+        photograph(page, "employer-notice")
+        answer = page.request.get(page.url + "/pdf")
+        assert answer.body().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_finance_staff_walk_from_the_board_to_a_payment(
+    browser: Browser, portal: str, width: int, photograph: Callable[[Page, str], None]
+) -> None:
+    with visit(browser, portal, width) as page:
+        sign_in(page, FINANCE)
+        for address in FINANCE_PAGES:
+            page.goto(address)
+            check(page)
+            photograph(page, address.strip("/").replace("/", "-"))
+        expect(page.get_by_text("Không có chênh lệch.")).to_be_visible()
+        page.goto("/finance/open-items")
+        page.locator(".group").first.get_by_role("link").click()
+        expect(page.get_by_role("heading", name="Bút toán")).to_be_visible()
+        check(page)
+        photograph(page, "finance-payment")
+
+
+@pytest.mark.parametrize("role", [BENEFICIARY, EMPLOYER, FINANCE])
+def test_the_same_pages_are_there_in_english(browser: Browser, portal: str, role: str) -> None:
+    with visit(browser, portal, DESK) as page:
+        sign_in(page, role)
+        address = page.url
+        page.get_by_role("link", name="English").click()
+        assert page.url == f"{address}?lang=en"
+        assert page.locator("html").get_attribute("lang") == "en"
+        for path in page.locator("main a, nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))"):
+            assert "lang=en" in path, path
+            page.goto(path)
+            check(page)
+        page.get_by_role("link", name="Tiếng Việt").click()
+        assert page.locator("html").get_attribute("lang") == "vi"
+
+
+def test_everything_can_be_reached_by_keyboard_and_seen(browser: Browser, portal: str) -> None:
+    with visit(browser, portal, DESK) as page:
+        page.goto("/sign-in")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Đến nội dung chính")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name=BENEFICIARY).first).to_be_focused()
+        page.get_by_role("button", name=FINANCE).focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Đợt chi trả")
+        reachable = page.locator("a[href], button, select, summary, input:not([type=hidden])").count()
+        for _each in range(reachable):
+            page.keyboard.press("Tab")
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid", page.evaluate("document.activeElement.outerHTML")
+        expect(page.locator("main a").last).to_be_focused()
+
+
+def test_a_long_list_grows_in_place(browser: Browser, portal: str) -> None:
+    with visit(browser, portal, DESK) as page:
+        sign_in(page, FINANCE)
+        page.goto("/finance/payments")
+        expect(page.locator("#rows tr")).to_have_count(50)
+        page.get_by_role("link", name="Xem tiếp").click()
+        expect(page.locator("#rows tr")).to_have_count(100)
+        assert page.url.endswith("/finance/payments")
+        page.get_by_label("Trạng thái").select_option(label="Bị hoàn trả")
+        page.get_by_role("button", name="Lọc").click()
+        expect(page.locator("#rows .state").first).to_have_text("Bị hoàn trả")
+
+
+def test_the_portal_works_without_scripts(browser: Browser, portal: str) -> None:
+    with visit(browser, portal, PHONE, scripts=False) as page:
+        sign_in(page, FINANCE)
+        page.goto("/finance/payments")
+        page.get_by_role("link", name="Xem tiếp").click()
+        expect(page.locator("#rows tr")).to_have_count(50)
+        assert "cursor=" in page.url
+        page.get_by_role("button", name="Đăng xuất").click()
+        expect(page.get_by_role("button", name=BENEFICIARY).first).to_be_visible()
