@@ -217,16 +217,16 @@ WITH closed AS (
         AND known.valid_during && i.valid_during
     RETURNING known.*, known.valid_during * daterange(NULL, lower(i.valid_during)) AS rest
 )
-INSERT INTO engine.employer_detail (employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name, agency_code,
-    region, cycle_months, valid_during, recorded_during)
+INSERT INTO engine.employer_detail (employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name,
+    agency_code, region, cycle_months, valid_during, recorded_during)
 SELECT employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name, agency_code, region, cycle_months,
     rest, tstzrange(:at, NULL)
 FROM closed WHERE NOT isempty(rest)
 """
 
 _ADD = """
-INSERT INTO engine.employer_detail (employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name, agency_code,
-    region, cycle_months, valid_during, recorded_during)
+INSERT INTO engine.employer_detail (employer_id, tax_code_ciphertext, tax_code_fingerprint, name, folded_name,
+    agency_code, region, cycle_months, valid_during, recorded_during)
 SELECT e.employer_id, i.tax_code_ciphertext, i.tax_code_fingerprint, i.name, i.folded_name, i.agency_code, i.region,
     i.cycle_months, i.valid_during, tstzrange(:at, NULL)
 FROM incoming_employer i JOIN engine.employer e USING (unit_code)
