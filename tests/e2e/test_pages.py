@@ -4,6 +4,7 @@ The month shown is a small demonstration. Screenshots go to the directory that T
 """
 
 import contextlib
+import io
 import os
 import shutil
 import socket
@@ -14,6 +15,8 @@ from pathlib import Path
 import builders
 import pytest
 import uvicorn
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from engine.demonstration.month import Reporter, run_month
@@ -209,8 +212,25 @@ def test_an_employer_finds_notice_code_and_allocation(
         expect(page.locator(".memo")).to_contain_text("+BHXH+103+00+")
         check(page)
         photograph(page, "employer-notice")
-        answer = page.request.get(page.url + "/pdf")
-        assert answer.body().startswith(b"%PDF-")
+        page.get_by_text("xem lại mã QR").click()
+        check(page)
+        picture = Image.open(io.BytesIO(page.locator(".qr").screenshot()))
+        (code,) = zxingcpp.read_barcodes(picture)
+        assert code.text == page.request.get("/v1/notices/1").json()["qr"]
+        assert page.request.get(page.url + "/pdf").body().startswith(b"%PDF-")
+
+
+def test_an_employer_sees_its_own_matters_and_nothing_else(browser: Browser, portal: str) -> None:
+    with visit(browser, portal, DESK) as page:
+        sign_in(page, EMPLOYER)
+        (notice,) = page.request.get("/v1/notices").json()["items"]
+        (receipt,) = page.request.get("/v1/receipts").json()["items"]
+        assert notice["outstanding_vnd"] == receipt["surplus_vnd"] == 0
+        assert sum(part["amount_vnd"] for part in receipt["parts"]) == receipt["amount_vnd"] == notice["dues_vnd"]
+        for address in ("/v1/notices/2", "/employer/notices/2", "/employer/notices/2/pdf"):
+            assert page.request.get(address).status == 404, address
+        for address in ("/v1/payments", "/v1/runs", "/v1/proof", "/finance", "/beneficiary"):
+            assert page.request.get(address).status == 403, address
 
 
 @pytest.mark.parametrize("width", WIDTHS)
