@@ -54,8 +54,9 @@ _PER_EMPLOYER = """
             coalesce(sum(s.employee_vnd + s.employer_vnd), 0)::bigint AS dues_vnd,
             coalesce(sum(l.charged_vnd), 0)::bigint AS charged_vnd
         FROM engine.declaration c JOIN engine.dues s USING (declaration_id)
-        LEFT JOIN (SELECT declaration_id, fund, sum(amount_vnd) AS charged_vnd FROM engine.late_charge GROUP BY 1, 2) l
-            USING (declaration_id, fund)
+        LEFT JOIN LATERAL (
+            SELECT sum(amount_vnd) AS charged_vnd FROM engine.late_charge
+            WHERE declaration_id = s.declaration_id AND fund = s.fund) l ON true
         WHERE c.employer_id = e.employer_id) d
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(amount_vnd), 0)::bigint AS received_vnd FROM engine.receipt
