@@ -85,24 +85,34 @@ def is_demonstration(connection: Connection) -> bool:
     return bool(connection.scalar(text("SELECT EXISTS (SELECT FROM engine.demonstration)")))
 
 
-def demonstration_users(connection: Connection) -> list[User]:
+class Scene(StrEnum):
+    """What a demonstration's user has to look at."""
+
+    PAID = "paid"
+    RETURNED = "returned"
+    NOTICE = "notice"
+    BOARD = "board"
+
+
+def demonstration_users(connection: Connection) -> list[tuple[Scene, User]]:
     """One user for each role that the demonstration's month has work for, and a payee whose money came back."""
     users = [
-        User(Role.BENEFICIARY, row.name, row.person_id)
+        (Scene(row.scene), User(Role.BENEFICIARY, row.name, row.person_id))
         for row in connection.execute(
             text("""
-                SELECT person_id, name FROM (
-                    (SELECT person_id, 1 AS place FROM engine.payment WHERE state <> 'returned' ORDER BY
+                SELECT person_id, name, scene FROM (
+                    (SELECT person_id, 'paid' AS scene FROM engine.payment WHERE state <> 'returned' ORDER BY
                         benefit = 'retirement_lump_sum' DESC, state = 'settled' DESC, payment_no LIMIT 1)
                     UNION ALL
-                    (SELECT person_id, 2 FROM engine.payment WHERE state = 'returned' ORDER BY payment_no LIMIT 1)
-                ) chosen JOIN engine.person USING (person_id) ORDER BY place""")
+                    (SELECT person_id, 'returned' FROM engine.payment WHERE state = 'returned'
+                     ORDER BY payment_no LIMIT 1)
+                ) chosen JOIN engine.person USING (person_id) ORDER BY scene""")
         )
     ]
     employer_id = connection.scalar(text("SELECT employer_id FROM engine.notice ORDER BY notice_no LIMIT 1"))
     if employer_id is not None:
-        users.append(user_of(connection, f"{Role.EMPLOYER}:{employer_id}"))
-    return [*users, User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None)]
+        users.append((Scene.NOTICE, user_of(connection, f"{Role.EMPLOYER}:{employer_id}")))
+    return [*users, (Scene.BOARD, User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None))]
 
 
 _EMPLOYER_NAME = """

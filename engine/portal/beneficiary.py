@@ -16,7 +16,7 @@ from engine.awards.due import due_for
 from engine.awards.tables import award
 from engine.people.tables import payout_account
 from engine.portal import pages
-from engine.portal.explanation import explain
+from engine.portal.explanation import explain, in_short
 from engine.portal.timeline import timeline
 from engine.vault import Vault, mask
 from gateways.banks.directory import bank_of
@@ -66,13 +66,15 @@ def show_payment(
 ) -> Response:
     life = life_of(connection, reference, _own(user.subject))
     (summary,) = list_payments(connection, installation.vault, reference=reference, limit=1)
+    steps = explain(_findings(life), summary.amount_vnd, pages.language_of(request))
     return pages.render(
         request,
         "beneficiary/payment.html",
         payment=summary,
         award=life["award"][0],
         steps=timeline(connection, reference),
-        explanation_steps=explain(_findings(life), summary.amount_vnd, pages.language_of(request)),
+        explanation_steps=steps,
+        in_short=in_short(steps, summary.benefit),
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
     )

@@ -124,6 +124,13 @@ _MONEY_STEPS = {
     "survivor_monthly",
     "survivor_one_time",
 }
+_TOLD_IN_SHORT: Mapping[str, Sequence[str]] = {
+    "pension": ("average_earnings", "pension_rate", "pension", "pre_1995_supplement", "pension_adjustment"),
+    "retirement_lump_sum": ("counted_years", "average_earnings", "lump_sum_on_retirement"),
+    "funeral_grant": ("funeral",),
+    "survivor_allowance": ("survivor_monthly",),
+    "survivor_lump_sum": ("survivor_one_time",),
+}
 _CONFIDENCE = {
     "official": _("đã đọc trong văn bản chính thức"),
     "secondary": _("theo nguồn thứ hai"),
@@ -155,12 +162,22 @@ class Step:
     used: Sequence[Used]
     rounding: str | None
     gives_the_amount: bool
+    rule: str
 
 
 def explain(findings: Sequence[Mapping[str, Any]], amount_vnd: int, language: str) -> list[Step]:
     """The findings in the order in which the law was applied; the last one that gives the amount paid is marked."""
     places = [place for place, finding in enumerate(findings) if finding["value"] == amount_vnd]
     return [_step(finding, language, gives_the_amount=place in places[-1:]) for place, finding in enumerate(findings)]
+
+
+def in_short(steps: Sequence[Step], benefit: str) -> list[Step]:
+    """The few steps that a benefit's amount is made of, as one would tell them at the counter."""
+    told = []
+    for rule in _TOLD_IN_SHORT[benefit]:
+        of_rule = [step for step in steps if step.rule == rule]
+        told += [step for step in of_rule if step.gives_the_amount] or of_rule[-1:]
+    return told
 
 
 def _step(finding: Mapping[str, Any], language: str, *, gives_the_amount: bool) -> Step:
@@ -187,6 +204,7 @@ def _step(finding: Mapping[str, Any], language: str, *, gives_the_amount: bool) 
         ],
         rounding=finding["rounding"],
         gives_the_amount=gives_the_amount,
+        rule=rule,
     )
 
 

@@ -57,7 +57,7 @@ def sign_in(
 ) -> Response:
     """Begins a new session for the chosen user; the visitor's session ends, so none can be planted."""
     _require_own_form(session, form_token, installation)
-    chosen = next((each for each in demonstration_users(connection) if each.code == user), None)
+    chosen = next((each for _scene, each in demonstration_users(connection) if each.code == user), None)
     if not is_demonstration(connection) or chosen is None:
         raise NotFound("there is no such user")
     response = RedirectResponse(pages.address(request, HOMES[chosen.role]), HTTPStatus.SEE_OTHER)

@@ -179,6 +179,7 @@ def test_a_beneficiary_finds_payments_timeline_and_reasons(
         expect(page.locator(".timeline li").last).to_contain_text("Ngân hàng đã chuyển tiền")
         expect(page.locator(".why li.amount-found")).to_have_count(1)
         assert page.locator(".why .article").count() > 3
+        expect(page.locator(".short .whole dd")).to_have_text(page.locator(".summary .amount").inner_text())
         page.get_by_text("Dữ kiện và quy định đã dùng").first.click()
         check(page)
         photograph(page, "beneficiary-payment")
