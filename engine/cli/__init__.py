@@ -25,6 +25,7 @@ for name, group in (
     ("law", law),
     ("ledger", books.ledger_commands),
     ("employer", employers.employer_commands),
+    ("collection-account", employers.collection_commands),
     ("declaration", employers.declaration_commands),
     ("award", payments.award_commands),
     ("payout-account", payments.account_commands),

@@ -8,12 +8,14 @@ import typer
 
 from engine.cli.calling import As, AsJson, ExistingFile, opened
 from engine.cli.printing import print_json, print_result
+from engine.contributions.collection import CollectionAccount, open_collection_account
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf
 
 employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụng lao động.")
 declaration_commands = typer.Typer(no_args_is_help=True, help="Tờ khai D02-LT.")
+collection_commands = typer.Typer(no_args_is_help=True, help="Tài khoản chuyên thu.")
 app = typer.Typer()
 
 
@@ -31,6 +33,22 @@ def declaration_import(file: ExistingFile, person: As = "collection", as_json: A
     with opened() as installation, installation.database.transaction(person) as connection:
         result = import_declaration(connection, installation.vault, file, installation.clock().now())
     print_result(asdict(result), as_json)
+
+
+@collection_commands.command("open")
+def collection_account_open(
+    account: str,
+    bank_bin: Annotated[str, typer.Option(help="Six-digit BIN of the bank, as a QR code names it.")],
+    bank_name: Annotated[str, typer.Option()],
+    holder: Annotated[str, typer.Option(help="Name of the account's holder, capitals without marks.")],
+    person: As,
+    gateway: Annotated[str, typer.Option(help="The gateway whose statements show this account.")] = "simbank",
+) -> None:
+    """Opens a collection account (tài khoản chuyên thu): notices name it, its statements bring receipts."""
+    opening = CollectionAccount(gateway, bank_bin, bank_name, holder, account)
+    with opened() as installation, installation.database.transaction(person) as connection:
+        ledger_account = open_collection_account(connection, installation.vault, opening)
+    print(ledger_account)
 
 
 @app.command()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,18 @@ def test_no_number_of_the_population_stands_in_database_files_or_logs(home: Path
     assert len(numbers) > 2 * PAYEES
     with psycopg.connect(thuchi(home, "db", "url", "--superuser").stdout.strip(), autocommit=True) as connection:
         connection.execute("CHECKPOINT")
+    # A running server makes and removes files of its own; what has gone by the time it is opened holds nothing.
     places = [path for name in ("postgres", "logs") for path in (home / name).rglob("*") if path.is_file()]
     assert any(path.name == "thuchi.log" for path in places)
-    assert sum(path.stat().st_size for path in places) > 30_000_000
+    looked_at = 0
     for path in places:
-        if path.stat().st_size == 0:
-            continue
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            found = [number[-4:] for number in numbers if content.find(number.encode()) >= 0]
-        assert found == [], path
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            looked_at += size
+            if size:
+                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                    assert [number[-4:] for number in numbers if content.find(number.encode()) >= 0] == [], path
+    assert looked_at > 30_000_000
 
 
 def _numbers_of_the_population(directory: Path) -> set[str]:
