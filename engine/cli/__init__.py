@@ -4,6 +4,7 @@ Exit 0 done; 1 the thing checked does not hold or the work failed; 2 the call or
 standard error, all of them at once.
 """
 
+import inspect
 import sys
 from typing import NoReturn
 
@@ -47,12 +48,15 @@ def main() -> None:
         _fail(error, 2)
     except (DoesNotHold, ServerUnavailable) as error:
         _fail(error, 1)
-    except (ThuchiError, LedgerError, GatewayError, ReconciliationError) as error:
+    except ThuchiError as error:
         _fail(error, 2)
+    except (LedgerError, GatewayError, ReconciliationError) as error:
+        # Their messages name the thing; what happened to it is said by the class.
+        _fail(f"{inspect.getdoc(type(error))}\n{error}", 2)
     except DBAPIError as error:
         _fail(error.orig or error, 1)
 
 
-def _fail(error: BaseException, code: int) -> NoReturn:
+def _fail(error: object, code: int) -> NoReturn:
     print(error, file=sys.stderr)
     sys.exit(code)

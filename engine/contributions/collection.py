@@ -30,7 +30,9 @@ def open_collection_account(connection: Connection, vault: Vault, account: Colle
     An employer may pay to any of our accounts, so each of them expects every notice.
     """
     sealed = vault.seal("account", account.account)
-    ledger_account = open_account(connection, "cash_at_bank", f"{account.gateway}.collection")
+    ledger_account = open_account(
+        connection, "cash_at_bank", f"{account.gateway}.{_place(connection, account.gateway)}"
+    )
     own_account_id = intake.register_account(connection, sealed.fingerprint, ledger_account)
     connection.execute(
         text("""
@@ -51,6 +53,14 @@ def open_collection_account(connection: Connection, vault: Vault, account: Colle
     )
     expect_notices(connection, "c.own_account_id = :own", {"own": own_account_id})
     return ledger_account
+
+
+def _place(connection: Connection, gateway: str) -> str:
+    """`collection` for the first account at a gateway, `collection-2` for the second: one ledger account each."""
+    open_already = connection.scalar(
+        text("SELECT count(*) FROM engine.collection_account WHERE gateway = :gateway"), {"gateway": gateway}
+    )
+    return f"collection-{open_already + 1}" if open_already else "collection"
 
 
 def expect_notices(connection: Connection, which: str, parameters: dict[str, object]) -> None:
