@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from engine import bookkeeping
-from engine.contributions.dues import FUND_NAMES
+from engine.contributions.dues import FUND_LABELS, FUND_NAMES
 from engine.contributions.employer import Employer
 from engine.law.allocation import Debt, allocate
 from engine.law.due_dates import days_late
@@ -184,7 +184,10 @@ def _charge(
             for debit in charged
         ],
     )
-    open_accounts(connection, [AccountRequest("late_charge_income", debit.fund) for debit in charged])
+    open_accounts(
+        connection,
+        [AccountRequest("late_charge_income", debit.fund, label=FUND_LABELS[debit.fund]) for debit in charged],
+    )
     bookkeeping.post_employer_event(
         connection,
         bookkeeping.LATE_CHARGED,

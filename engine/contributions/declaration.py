@@ -25,7 +25,7 @@ from engine.contributions.declaration_form import (
     DeclaredWorker,
     read_declaration,
 )
-from engine.contributions.dues import FUND_NAMES, AssessedMonth, AssessedWorker, assess_dues, compact_json
+from engine.contributions.dues import FUND_LABELS, FUND_NAMES, AssessedMonth, AssessedWorker, assess_dues, compact_json
 from engine.contributions.employer import Employer, employer_on, lock_employer
 from engine.contributions.participants import Participants, enrol_workers, recognise_workers
 from engine.law.calendar import Month
@@ -254,7 +254,7 @@ def _post(connection: Connection, accepted: _Accepted, assessed: AssessedMonth) 
     funds = {fund: share.total_vnd for fund, share in assessed.funds.items() if share.total_vnd}
     if not funds:
         return
-    open_accounts(connection, [AccountRequest("contribution_income", fund) for fund in funds])
+    open_accounts(connection, [AccountRequest("contribution_income", fund, label=FUND_LABELS[fund]) for fund in funds])
     bookkeeping.post_employer_event(
         connection,
         bookkeeping.DECLARATION_ACCEPTED,

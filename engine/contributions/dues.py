@@ -29,6 +29,15 @@ from engine.law.parameters import Parameters
 FUND_NAMES = {fund: fund.name.lower() for fund in Fund}
 """Quỹ thành phần as the ledger and the tables write it: retirement, sickness, accident, unemployment, health."""
 
+FUND_LABELS = {
+    "retirement": "Hưu trí, tử tuất",
+    "sickness": "Ốm đau, thai sản",
+    "accident": "Tai nạn lao động, bệnh nghề nghiệp",
+    "unemployment": "Bảo hiểm thất nghiệp",
+    "health": "Bảo hiểm y tế",
+}
+"""The same as notices and accounts print it."""
+
 _Findings = list[dict[str, Any]]
 
 

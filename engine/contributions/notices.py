@@ -19,7 +19,7 @@ from engine.clock import VIET_NAM
 from engine.contributions.account import debits_on, money_of
 from engine.contributions.amount_words import in_words
 from engine.contributions.collection import expect_notices
-from engine.contributions.dues import AssessedMonth, in_full
+from engine.contributions.dues import FUND_LABELS, AssessedMonth, in_full
 from engine.contributions.employer import Employer
 from engine.errors import NotFound
 from engine.law.parameters import Parameters
@@ -29,14 +29,6 @@ from reconciliation.references import make_reference
 
 PREFIX = "TD"
 """The first two letters of a payment code (tiền đóng)."""
-
-_FUND_NAMES = {
-    "retirement": "Hưu trí, tử tuất",
-    "sickness": "Ốm đau, thai sản",
-    "accident": "Tai nạn lao động, bệnh nghề nghiệp",
-    "unemployment": "Bảo hiểm thất nghiệp",
-    "health": "Bảo hiểm y tế",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +185,7 @@ def _qr(account: dict[str, str], amount_vnd: int, payment_code: str) -> str:
 def _fund(row: Row[Any]) -> dict[str, Any]:
     return {
         "fund": row.fund,
-        "name": _FUND_NAMES[row.fund],
+        "name": FUND_LABELS[row.fund],
         "employee_vnd": row.employee_vnd,
         "employer_vnd": row.employer_vnd,
         "total_vnd": row.employee_vnd + row.employer_vnd,

@@ -22,7 +22,15 @@ class PayingAccount:
     account: str = field(repr=False)
 
 
-_BENEFITS = ("pension", "retirement_lump_sum", "funeral_grant", "survivor_allowance", "survivor_lump_sum")
+_BENEFITS = {
+    "pension": "lương hưu",
+    "retirement_lump_sum": "trợ cấp một lần khi nghỉ hưu",
+    "funeral_grant": "trợ cấp mai táng",
+    "survivor_allowance": "trợ cấp tuất hằng tháng",
+    "survivor_lump_sum": "trợ cấp tuất một lần",
+}
+FUNDS = {"retirement": "quỹ hưu trí và tử tuất", "state_budget": "ngân sách nhà nước"}
+"""The funds that pay benefits, as accounts name them."""
 
 
 def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, client_id: str) -> None:
@@ -33,8 +41,8 @@ def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, c
         {"gateway": gateway, "adapter": adapter, "url": base_url, "id": client_id},
     )
     open_account(connection, "in_transit", gateway)
-    for benefit in _BENEFITS:
-        open_account(connection, "benefit_expense", benefit)
+    for benefit, name in _BENEFITS.items():
+        open_account(connection, "benefit_expense", benefit, label=name)
     open_account(connection, "benefits_payable")
     open_account(connection, "returned_payable")
 
@@ -44,7 +52,12 @@ def open_paying_account(
 ) -> None:
     """Registers an account of ours and books the money that stands on it."""
     sealed = vault.seal("account", account.account)
-    ledger_account = open_account(connection, "cash_at_bank", f"{account.gateway}.{account.fund}")
+    ledger_account = open_account(
+        connection,
+        "cash_at_bank",
+        f"{account.gateway}.{account.fund}",
+        label=f"{account.gateway}, {FUNDS[account.fund]}",
+    )
     connection.execute(
         text("""
             INSERT INTO engine.paying_account (gateway, fund, holder_name, account_ciphertext, account_fingerprint,
@@ -60,7 +73,7 @@ def open_paying_account(
             "ledger_account": ledger_account,
         },
     )
-    open_account(connection, "fund_balance", account.fund)
+    open_account(connection, "fund_balance", account.fund, label=FUNDS[account.fund])
     bookkeeping.post_opening_balance(
         connection,
         ledger_account=ledger_account,

@@ -68,10 +68,7 @@ class OpenCase:
     problem: str
     opened_at: datetime
     batch_state: str | None
-
-    @property
-    def settled(self) -> bool:
-        return self.batch_state not in (None, "unknown", "sending")
+    settled: bool
 
 
 @router.get("")
@@ -266,7 +263,7 @@ def _stuck(connection: Connection, vault: Vault, state: str, reason: str | None)
 def _open_cases(connection: Connection) -> list[OpenCase]:
     rows = connection.execute(
         text("""
-            SELECT c.subject, c.problem, c.opened_at, b.state AS batch_state
+            SELECT c.subject, c.problem, c.opened_at, b.state AS batch_state, c.closed_at IS NOT NULL AS settled
             FROM engine.open_case c LEFT JOIN engine.batch b ON b.message_id = c.subject
             ORDER BY c.opened_at DESC, c.case_id DESC LIMIT 100""")
     )
