@@ -33,16 +33,16 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same month.")] = 1,
     serve: Annotated[bool, typer.Option(help="Leave the portal up afterwards, until it is stopped.")] = True,
     processes: Annotated[
-        bool, typer.Option("--processes", help="Relay and workers as processes of their own.")
+        bool, typer.Option("--processes", help="Relay, workers and API as processes of their own.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Where the portal listens afterwards, on this computer.")] = 8080,
+    port: Annotated[int, typer.Option(help="Where the portal listens, on this computer.")] = 8080,
     as_json: AsJson = False,
 ) -> None:
     """Runs a whole month of November 2026 against a simulated bank, with faults on the way."""
     settings = Settings.read()
     configure_logs(settings.home)
     with console_reporter(err) as reporter:
-        ran = run_month(settings, payees, seed, reporter, elsewhere=processes)
+        ran = run_month(settings, payees, seed, reporter, api_port=port if processes else None)
     simulator.stop(settings.home / "simulator")
     if as_json:
         print_json(ran.as_json())

@@ -22,7 +22,7 @@ from engine.clock import VIET_NAM
 from engine.database import EMBEDDED_DATABASE, Addresses, Database, addresses, upgrade
 from engine.demonstration.employer import run_employer_month
 from engine.demonstration.population import write_population
-from engine.demonstration.processes import relay_and_workers
+from engine.demonstration.processes import other_processes
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
@@ -97,15 +97,16 @@ class Month:
         }
 
 
-def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, elsewhere: bool = False) -> Month:
+def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, api_port: int | None = None) -> Month:
     """Runs the whole month in a fresh demonstration database and returns its proof.
 
-    With `elsewhere`, relay and workers are processes of their own and this one only waits for them.
+    With an `api_port`, relay, workers and API are processes of their own and this one only waits for them.
     """
+    elsewhere = api_port is not None
     with report.timed("database"):
         installation = fresh_installation(settings, payees, seed)
     try:
-        with relay_and_workers(settings) if elsewhere else nullcontext():
+        with other_processes(settings, api_port) if api_port is not None else nullcontext():
             unconfirmed = prepare(installation, payees, seed, report)
             with report.timed("employer"):
                 run_employer_month(installation, seed)

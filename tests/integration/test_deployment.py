@@ -92,9 +92,13 @@ def _thuchi(environment: dict[str, str], *arguments: str) -> subprocess.Complete
     )
 
 
-def test_relay_and_workers_in_their_own_processes_run_the_month(environment: dict[str, str], redis_url: str) -> None:
+def test_relay_workers_and_api_in_their_own_processes_run_the_month(
+    environment: dict[str, str], redis_url: str
+) -> None:
     environment = {**environment, "THUCHI_REDIS_URL": redis_url}
-    done = _thuchi(environment, "demo", "--payees", "150", "--no-serve", "--processes", "--json")
+    done = _thuchi(
+        environment, "demo", "--payees", "150", "--no-serve", "--processes", "--port", _free_port(), "--json"
+    )
     assert done.returncode == 0, done.stderr
     proof = json.loads(done.stdout)["proof"]
     assert proof["differences"] == []
