@@ -1,141 +1,181 @@
-"""The verifier: recomputes every content hash and every balance from the lines, and names the first difference.
+"""Seals committed entries into a signed hash chain, off the posting path.
 
-Balance by construction cannot reveal a changed amount. The hash that the database wrote with each entry can, as long
-as nobody rewrites the hash as well.
+Entry ids are given out before commit, so a sealer that goes by ids would miss entries. The order is that of the
+transaction ids stored on the entries, and only entries below the oldest running transaction are sealed: nothing that
+commits later can come before them. Their positions are then kept in a table, so order is decided once; what is not in
+that table is not sealed yet, so nothing is missed whatever its order.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Protocol
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Row, text
+
+from ledger.errors import refusals
+from ledger.proofs import merkle_root
+
+MOST_ENTRIES = 65_536
+"""A seal covers at most this many entries, so that an inclusion proof has at most 16 hashes."""
+
+BEFORE_THE_FIRST = bytes(32)
+"""The previous hash of the first seal."""
+
+
+class Signer(Protocol):
+    """An Ed25519 private key, wherever it is kept."""
+
+    def public_key(self) -> Ed25519PublicKey: ...
+
+    def sign(self, data: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """What the verifier found; `seals_match` is null while there are no seals to compare with."""
+class Seal:
+    """One link of the chain: a batch of entries, at positions from `first_position` on, under one signature."""
 
+    seal_no: int
+    epoch: int
+    first_position: int
     entries: int
-    lines: int
-    contents_match: bool
-    balances_match: bool
-    seals_match: bool | None
-    first_difference: str | None
+    merkle_root: bytes
+    previous_hash: bytes
+    key_id: str
+    sealed_at: datetime
+
+    def hash(self) -> bytes:
+        """What is signed and what the next seal links to."""
+        fields = (
+            "thuchi.seal.1",
+            str(self.seal_no),
+            str(self.epoch),
+            str(self.first_position),
+            str(self.entries),
+            self.merkle_root.hex(),
+            self.previous_hash.hex(),
+            self.key_id,
+            self.sealed_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        )
+        return sha256("\x1f".join(fields).encode()).digest()
 
 
-def verify(connection: Connection) -> Verification:
-    """Recomputes the whole ledger. Each half is one statement, so postings under way do not disturb it."""
-    contents = connection.execute(text(_CONTENTS)).one()
-    wrong_balance = connection.execute(text(_WRONG_BALANCE)).one_or_none()
-    difference = None
-    if contents.first_wrong is not None:
-        difference = f"entry {contents.first_wrong}: {_what_is_wrong(connection, contents.first_wrong)}"
-    elif contents.key_astray is not None:
-        difference = f"entry {contents.key_astray}: there is a key for it, but no entry"
-    elif contents.reversal_astray is not None:
-        difference = f"entry {contents.reversal_astray}: it is said to be reversed, but one of the two is missing"
-    elif wrong_balance is not None:
-        difference = f"account {wrong_balance.account}: {_what_balance_says(wrong_balance)}"
-    return Verification(
-        entries=contents.entries,
-        lines=contents.lines,
-        contents_match=(contents.first_wrong, contents.key_astray, contents.reversal_astray) == (None, None, None),
-        balances_match=wrong_balance is None,
-        seals_match=None,
-        first_difference=difference,
-    )
+def key_id_of(public_key: bytes) -> str:
+    """The fingerprint of a raw public key (32 bytes)."""
+    return sha256(public_key).hexdigest()
 
 
-_LINE_HASH = """ledger.line_hash(d.code, c.code, l.amount_vnd, l.fund, l.run, l.debit_reference, l.credit_reference)"""
+def is_signed(seal_hash: bytes, signature: bytes, public_key: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, seal_hash)
+    except InvalidSignature:
+        return False
+    return True
 
-_CONTENT_HASH = """ledger.content_hash(e.entry_id, k.key, {request_hash}, e.event, e.document, e.business_on,
-    e.description, r.original_entry_id, e.recorded_at, e.person, e.xact, {line_hashes})"""
 
-_CONTENTS = f"""
-    WITH digest AS MATERIALIZED (
-        SELECT l.entry_id, count(*) AS lines, string_agg({_LINE_HASH}, ''::bytea ORDER BY l.line_no) AS hashes
-        FROM ledger.line l
-        LEFT JOIN ledger.account d ON d.account_id = l.debit_account_id
-        LEFT JOIN ledger.account c ON c.account_id = l.credit_account_id
-        GROUP BY l.entry_id
-    )
-    SELECT count(e.entry_id) AS entries, coalesce(sum(g.lines), 0)::bigint AS lines,
-        min(entry_id) FILTER (
-            WHERE e.entry_id IS NULL OR g.entry_id IS NULL OR k.key IS NULL OR e.content_hash IS DISTINCT FROM
-                {_CONTENT_HASH.format(request_hash="k.request_hash", line_hashes="g.hashes")}
-        ) AS first_wrong,
-        (SELECT min(k.entry_id) FROM ledger.entry_key k
-            WHERE NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = k.entry_id)) AS key_astray,
-        (SELECT min(r.original_entry_id) FROM ledger.reversal r
-            WHERE NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = r.original_entry_id)
-                OR NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = r.reversing_entry_id)) AS reversal_astray
+@dataclass(frozen=True, slots=True)
+class SealedBatch:
+    """A seal as it was found, with what should stand behind it: `leaves` in the order of their positions."""
+
+    seal: Seal
+    seal_hash: bytes
+    signature: bytes
+    public_key: bytes
+    leaves: Sequence[bytes]
+
+    def difference(self, before: Seal | None) -> str | None:
+        """What does not agree, in words; `before` is the seal before this one, null for the first."""
+        seal = self.seal
+        if seal.seal_no != (before.seal_no + 1 if before else 1):
+            return "the seal before it is missing"
+        if seal.previous_hash != (before.hash() if before else BEFORE_THE_FIRST):
+            return "it does not link to the seal before it"
+        if seal.first_position != (before.first_position + before.entries if before else 1):
+            return "its positions do not follow those of the seal before it"
+        if self.seal_hash != seal.hash():
+            return "content does not match its hash"
+        if key_id_of(self.public_key) != seal.key_id:
+            return "its public key is not the one that it names"
+        if not is_signed(self.seal_hash, self.signature, self.public_key):
+            return "its signature is not valid"
+        if len(self.leaves) != seal.entries:
+            return f"it seals {seal.entries} entries, {len(self.leaves)} are there"
+        if merkle_root(self.leaves) != seal.merkle_root:
+            return "its entries do not match its Merkle root"
+        return None
+
+
+def seal_entries(connection: Connection, signer: Signer, sealed_at: datetime, *, new_epoch: bool = False) -> list[Seal]:
+    """Seals everything committed before the oldest running transaction, in the caller's transaction.
+
+    `new_epoch` says that the database was restored into another cluster, where transaction ids begin anew.
+    """
+    with refusals():
+        epoch = connection.scalar(
+            text("SELECT ledger.current_epoch(:new_epoch, :at)"), {"new_epoch": new_epoch, "at": sealed_at}
+        )
+    last = connection.execute(
+        text(
+            "SELECT seal_no, seal_hash, first_position + entries AS next FROM ledger.seal ORDER BY seal_no DESC LIMIT 1"
+        )
+    ).one_or_none()
+    number, previous, position = (last.seal_no, last.seal_hash, last.next) if last else (0, BEFORE_THE_FIRST, 1)
+    public_key = signer.public_key().public_bytes_raw()
+    seals = []
+    for rows in _in_batches(connection, epoch or 0):
+        number += 1
+        seal = Seal(
+            seal_no=number,
+            epoch=epoch or 0,
+            first_position=position,
+            entries=len(rows),
+            merkle_root=merkle_root([row.content_hash for row in rows]),
+            previous_hash=previous,
+            key_id=key_id_of(public_key),
+            sealed_at=sealed_at,
+        )
+        _add(connection, seal, public_key, signer.sign(seal.hash()), [row.entry_id for row in rows])
+        previous = seal.hash()
+        position += len(rows)
+        seals.append(seal)
+    return seals
+
+
+# What a restore brought comes first and by entry id: its transaction ids belong to another cluster.
+_UNSEALED = """
+    SELECT e.entry_id, e.content_hash
     FROM ledger.entry e
-    FULL JOIN digest g USING (entry_id)
-    LEFT JOIN ledger.entry_key k USING (entry_id)
-    LEFT JOIN ledger.reversal r ON r.reversing_entry_id = e.entry_id
-"""
-
-# The same for one entry, with the request recomputed as well: it tells a changed key row from changed content.
-_ONE_ENTRY = f"""
-    WITH hashed AS (
-        SELECT l.line_no, {_LINE_HASH} AS hash
-        FROM ledger.line l
-        LEFT JOIN ledger.account d ON d.account_id = l.debit_account_id
-        LEFT JOIN ledger.account c ON c.account_id = l.credit_account_id
-        WHERE l.entry_id = :entry_id
-    ), digest AS (
-        SELECT count(*) AS lines, string_agg(hash, ''::bytea ORDER BY line_no) AS hashes,
-            string_agg(hash, ''::bytea ORDER BY hash) AS sorted_hashes
-        FROM hashed
-    )
-    SELECT e.entry_id IS NOT NULL AS has_entry, g.lines > 0 AS has_lines, k.key IS NOT NULL AS has_key,
-        e.content_hash = {_CONTENT_HASH.format(request_hash="asked.hash", line_hashes="g.hashes")} AS only_key_differs
-    FROM digest g
-    LEFT JOIN ledger.entry e ON e.entry_id = :entry_id
-    LEFT JOIN ledger.entry_key k ON k.entry_id = :entry_id
-    LEFT JOIN ledger.reversal r ON r.reversing_entry_id = :entry_id
-    CROSS JOIN LATERAL (SELECT ledger.request_hash(e.event, e.document, e.business_on, e.description,
-        r.original_entry_id, g.sorted_hashes) AS hash) asked
+    CROSS JOIN (SELECT inherited_through FROM ledger.seal_epoch WHERE epoch = :epoch) here
+    WHERE NOT EXISTS (SELECT FROM ledger.sealed_entry s WHERE s.entry_id = e.entry_id)
+        AND (e.entry_id <= here.inherited_through OR e.xact < pg_snapshot_xmin(pg_current_snapshot()))
+    ORDER BY CASE WHEN e.entry_id > here.inherited_through THEN e.xact END NULLS FIRST, e.entry_id
 """
 
 
-def _what_is_wrong(connection: Connection, entry_id: int) -> str:
-    found = connection.execute(text(_ONE_ENTRY), {"entry_id": entry_id}).one()
-    if not found.has_entry:
-        return "its lines stand without an entry"
-    if not found.has_lines:
-        return "it has no lines"
-    if not found.has_key:
-        return "it has no key"
-    if found.only_key_differs:
-        return "its key row does not agree with its content"
-    return "content does not match its hash"
+def _in_batches(connection: Connection, epoch: int) -> Iterator[Sequence[Row[Any]]]:
+    with connection.execute(text(_UNSEALED), {"epoch": epoch}, execution_options={"stream_results": True}) as rows:
+        yield from rows.partitions(MOST_ENTRIES)
 
 
-_WRONG_BALANCE = """
-    SELECT coalesce(a.code, '#' || account_id) AS account, kept.debit AS kept_debit, kept.credit AS kept_credit,
-        coalesce(summed.debit, 0) AS debit, coalesce(summed.credit, 0) AS credit
-    FROM (
-        SELECT account_id, sum(debit_vnd) AS debit, sum(credit_vnd) AS credit FROM ledger.balance GROUP BY account_id
-    ) kept
-    FULL JOIN (
-        SELECT account_id, sum(debit) AS debit, sum(credit) AS credit
-        FROM (
-            SELECT debit_account_id AS account_id, sum(amount_vnd) AS debit, 0 AS credit FROM ledger.line GROUP BY 1
-            UNION ALL
-            SELECT credit_account_id, 0, sum(amount_vnd) FROM ledger.line GROUP BY 1
-        ) sides GROUP BY account_id
-    ) summed USING (account_id)
-    FULL JOIN ledger.account a USING (account_id)
-    WHERE a.account_id IS NULL OR (kept.debit, kept.credit) IS DISTINCT FROM
-        (coalesce(summed.debit, 0), coalesce(summed.credit, 0))
-    ORDER BY a.code COLLATE "C" LIMIT 1
-"""
-
-
-def _what_balance_says(row: Row[Any]) -> str:
-    if row.kept_debit is None:
-        return "it has no balance"
-    return (
-        f"balance does not match its lines: kept Nợ {row.kept_debit} Có {row.kept_credit}, "
-        f"lines give Nợ {row.debit} Có {row.credit}"
-    )
+def _add(connection: Connection, seal: Seal, public_key: bytes, signature: bytes, entry_ids: list[int]) -> None:
+    with refusals():
+        connection.execute(
+            text("""
+                SELECT ledger.add_seal(:seal_no, :epoch, :merkle_root, :previous_hash, :seal_hash, :public_key,
+                    :signature, :sealed_at, CAST(:entry_ids AS bigint[]))
+            """),
+            {
+                "seal_no": seal.seal_no,
+                "epoch": seal.epoch,
+                "merkle_root": seal.merkle_root,
+                "previous_hash": seal.previous_hash,
+                "seal_hash": seal.hash(),
+                "public_key": public_key,
+                "signature": signature,
+                "sealed_at": seal.sealed_at,
+                "entry_ids": entry_ids,
+            },
+        )

@@ -141,3 +141,44 @@ closed_period = Table(
     Column("closed_at", _INSTANT, nullable=False),
     Column("person", Text, server_default=_PERSON),
 )
+
+seal_epoch = Table(
+    "seal_epoch",
+    metadata,
+    Column("epoch", Integer, primary_key=True),
+    Column("system_identifier", BigInteger, nullable=False),
+    Column("inherited_through", BigInteger, nullable=False),
+    Column("begun_at", _INSTANT, nullable=False),
+)
+
+seal_key = Table(
+    "seal_key",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("public_key", LargeBinary, nullable=False, unique=True),
+)
+
+seal = Table(
+    "seal",
+    metadata,
+    Column("seal_no", BigInteger, primary_key=True),
+    Column("epoch", Integer, ForeignKey("ledger.seal_epoch.epoch"), nullable=False),
+    Column("first_position", BigInteger, nullable=False, unique=True),
+    Column("entries", Integer, nullable=False),
+    Column("merkle_root", LargeBinary, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False, unique=True),
+    Column("seal_hash", LargeBinary, nullable=False, unique=True),
+    Column("key_id", Text, ForeignKey("ledger.seal_key.key_id"), nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("sealed_at", _INSTANT, nullable=False),
+)
+
+sealed_entry = Table(
+    "sealed_entry",
+    metadata,
+    Column("position", BigInteger, primary_key=True),
+    Column("seal_no", BigInteger, nullable=False),
+    Column("entry_id", BigInteger, nullable=False, unique=True),
+    Column("content_hash", LargeBinary, nullable=False),
+    Index("sealed_entry_by_seal", "seal_no", "position"),
+)

@@ -2,9 +2,12 @@
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from engine.cli.calling import AsJson, On, opened
 from engine.cli.printing import print_json, print_table, print_trial_balance
@@ -12,7 +15,9 @@ from engine.database import EMBEDDED_DATABASE, addresses, upgrade
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.settings import Settings
-from ledger import balances, seals
+from gateways.signing import ensure_key
+from ledger import balances, verifier
+from ledger.seals import seal_entries
 
 database_commands = typer.Typer(no_args_is_help=True, help="The database in use.")
 ledger_commands = typer.Typer(no_args_is_help=True, help="Sổ cái.")
@@ -81,9 +86,9 @@ def ledger_statement(account: str, as_json: AsJson = False) -> None:
 
 @ledger_commands.command("verify")
 def ledger_verify(as_json: AsJson = False) -> None:
-    """Recomputes every content hash and balance; exit 1 and the first difference if one does not match."""
+    """Recomputes every content hash, balance and seal; exit 1 and the first difference if one does not match."""
     with opened() as installation, installation.database.transaction() as connection:
-        verification = seals.verify(connection)
+        verification = verifier.verify(connection)
     if as_json:
         print_json(asdict(verification))
     else:
@@ -91,3 +96,40 @@ def ledger_verify(as_json: AsJson = False) -> None:
     if verification.first_difference is not None:
         print(verification.first_difference, file=sys.stderr)
         raise typer.Exit(1)
+
+
+@ledger_commands.command("seal")
+def ledger_seal(
+    new_epoch: Annotated[bool, typer.Option("--new-epoch", help="After a restore into another cluster.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Seals everything committed into the signed chain."""
+    with opened() as installation, installation.database.transaction() as connection:
+        key = ensure_seal_key(installation.settings.home)
+        seals = seal_entries(connection, key, installation.clock().now(), new_epoch=new_epoch)
+    made = [
+        {
+            "seal": seal.seal_no,
+            "entries": seal.entries,
+            "merkle_root": seal.merkle_root.hex(),
+            "hash": seal.hash().hex(),
+            "key": seal.key_id,
+        }
+        for seal in seals
+    ]
+    if as_json:
+        print_json(made)
+    else:
+        print_table("", made)
+
+
+def ensure_seal_key(home: Path) -> Ed25519PrivateKey:
+    """The private key that seals this ledger, made where there is none."""
+    path = home / "keys" / "seal.pem"
+    ensure_key(path)
+    if path.stat().st_mode & 0o077:
+        raise WrongInput([f"{path}: its mode must be 0600"])
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise WrongInput([f"{path}: not an Ed25519 key"])
+    return key

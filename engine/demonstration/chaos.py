@@ -29,7 +29,7 @@ from engine.payments.agreement import differences
 from engine.settings import Settings
 from gateways.simulator import process as simulator
 from gateways.simulator.books import read_books
-from ledger.seals import verify
+from ledger.verifier import verify
 
 _PREPARED = "thuchi_prepared"
 _WORKER = [sys.executable, "-c", "from engine.cli import main; main()", "worker", "--until-idle"]

@@ -22,7 +22,7 @@ from ledger.errors import (
 )
 from ledger.money import Dong, total
 from ledger.periods import close_period, closed_through
-from ledger.seals import verify
+from ledger.verifier import verify
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 EXPENSE, PAYABLE, TRANSIT, CASH = (

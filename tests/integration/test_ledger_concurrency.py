@@ -16,7 +16,7 @@ from ledger.entries import EntryHeader, Line
 from ledger.errors import PastLimit, PeriodClosed
 from ledger.money import Dong
 from ledger.periods import close_period
-from ledger.seals import verify
+from ledger.verifier import verify
 
 Result = TypeVar("Result")
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ from ledger.accounts import open_account
 from ledger.book import post, reverse
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
-from ledger.seals import Verification, verify
+from ledger.verifier import Verification, verify
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 

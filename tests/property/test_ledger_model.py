@@ -17,7 +17,7 @@ from ledger.entries import Entry, Line, reversal_of
 from ledger.errors import AlreadyReversed, KeyTaken, LedgerError, PastLimit, PeriodClosed
 from ledger.money import ZERO, Dong, total
 from ledger.periods import close_period
-from ledger.seals import verify
+from ledger.verifier import verify
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 FREE = ("benefit_expense.pension", "benefits_payable", "cash_at_bank.simbank")

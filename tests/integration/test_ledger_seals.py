@@ -1,0 +1,188 @@
+"""Seals over a real ledger: what they cover, in which order, and what they give away when somebody's hands were in."""
+
+import threading
+from datetime import UTC, date, datetime
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, Engine, text
+
+from ledger.accounts import open_account
+from ledger.book import post
+from ledger.entries import EntryHeader, Line
+from ledger.errors import AppendOnly, Refused, refusals
+from ledger.money import Dong
+from ledger.seals import seal_entries
+from ledger.verifier import Verification, verify
+
+AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+ROTATED = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+
+
+@pytest.fixture(autouse=True)
+def accounts(application: Engine) -> None:
+    with application.begin() as connection:
+        open_account(connection, "benefit_expense", "pension")
+        open_account(connection, "benefits_payable")
+
+
+def post_one(connection: Connection, key: str) -> int:
+    header = EntryHeader(key=key, event="x", document=key, business_on=date(2026, 11, 1), description="")
+    line = Line("benefit_expense.pension", "benefits_payable", Dong(100), "retirement")
+    return post(connection, header, [line], AT).entry_id
+
+
+def post_many(application: Engine, *keys: str) -> None:
+    for key in keys:
+        with application.begin() as connection:
+            post_one(connection, key)
+
+
+def seal(application: Engine, key: Ed25519PrivateKey = KEY, *, new_epoch: bool = False) -> list[int]:
+    """Seals, and tells how many entries each new seal covers."""
+    with application.begin() as connection:
+        return [made.entries for made in seal_entries(connection, key, AT, new_epoch=new_epoch)]
+
+
+def order(application: Engine) -> list[int]:
+    with application.begin() as connection:
+        return list(connection.scalars(text("SELECT entry_id FROM ledger.sealed_entry ORDER BY position")))
+
+
+def verified(application: Engine) -> Verification:
+    with application.begin() as connection:
+        return verify(connection)
+
+
+def test_each_entry_is_sealed_once_and_the_chain_verifies(application: Engine) -> None:
+    post_many(application, "a", "b")
+    assert seal(application) == [2]
+    assert seal(application) == []
+    post_many(application, "c")
+    assert seal(application, ROTATED) == [1]
+    assert order(application) == [1, 2, 3]
+    assert (verified(application).seals_match, verified(application).first_difference) == (True, None)
+
+
+def test_an_entry_that_commits_late_is_neither_missed_nor_put_before_what_is_sealed(application: Engine) -> None:
+    with application.begin() as late:
+        first = post_one(late, "late")
+        post_many(application, "early")
+        assert seal(application) == []
+    assert seal(application) == [2]
+    assert order(application)[0] == first
+
+
+def test_sealers_at_the_same_time_seal_each_entry_once(application: Engine) -> None:
+    post_many(application, *"abcdef")
+    made: list[list[int]] = []
+    sealers = [threading.Thread(target=lambda: made.append(seal(application))) for _ in range(4)]
+    for sealer in sealers:
+        sealer.start()
+    for sealer in sealers:
+        sealer.join()
+    assert sorted(made) == [[], [], [], [6]]
+    assert verified(application).seals_match
+
+
+def test_a_restore_into_another_cluster_needs_a_new_epoch(application: Engine, superuser: Engine) -> None:
+    post_many(application, "a")
+    seal(application)
+    post_many(application, "b", "c")
+    with superuser.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text("UPDATE ledger.seal_epoch SET system_identifier = 1"))
+    with pytest.raises(Refused, match="begin a new epoch"):
+        seal(application)
+    assert seal(application, new_epoch=True) == [2]
+    assert seal(application) == []
+    assert verified(application).seals_match
+
+
+CHANGES = [
+    ("UPDATE ledger.seal SET merkle_root = sha256('') WHERE seal_no = 1", "seal 1: content does not match its hash"),
+    ("UPDATE ledger.seal SET seal_hash = sha256('') WHERE seal_no = 1", "seal 1: content does not match its hash"),
+    ("UPDATE ledger.seal SET sealed_at = '2026-01-01Z' WHERE seal_no = 2", "seal 2: content does not match its hash"),
+    ("UPDATE ledger.seal SET epoch = 9 WHERE seal_no = 2", "seal 2: content does not match its hash"),
+    ("UPDATE ledger.seal SET entries = 3 WHERE seal_no = 1", "seal 1: content does not match its hash"),
+    (
+        "UPDATE ledger.seal SET previous_hash = sha256('') WHERE seal_no = 2",
+        "seal 2: it does not link to the seal before it",
+    ),
+    (
+        "UPDATE ledger.seal SET first_position = 9 WHERE seal_no = 2",
+        "seal 2: its positions do not follow those of the seal before it",
+    ),
+    (
+        "UPDATE ledger.seal SET signature = set_bit(signature, 7, 1 - get_bit(signature, 7)) WHERE seal_no = 2",
+        "seal 2: its signature is not valid",
+    ),
+    (
+        "ALTER TABLE ledger.seal_key DROP CONSTRAINT seal_key_id_is_its_fingerprint;"
+        "UPDATE ledger.seal_key SET public_key = set_bit(public_key, 7, 1 - get_bit(public_key, 7))",
+        "seal 1: its public key is not the one that it names",
+    ),
+    ("DELETE FROM ledger.seal WHERE seal_no = 1", "seal 1: it is missing, but its entries are there"),
+    ("DELETE FROM ledger.sealed_entry WHERE position = 2", "seal 1: it seals 2 entries, 1 are there"),
+    (
+        "UPDATE ledger.sealed_entry SET position = 9 WHERE position = 3",
+        "seal 2: the positions of its entries are not those that it sealed",
+    ),
+    (
+        "ALTER TABLE ledger.sealed_entry DROP CONSTRAINT sealed_entry_pkey;"
+        "UPDATE ledger.sealed_entry SET position = 3 - position WHERE position < 3",
+        "seal 1: its entries do not match its Merkle root",
+    ),
+    (
+        "UPDATE ledger.sealed_entry SET content_hash = sha256('') WHERE entry_id = 2",
+        "entry 2: it is not what seal 1 sealed",
+    ),
+    (
+        "DELETE FROM ledger.seal WHERE seal_no = 1; DELETE FROM ledger.sealed_entry WHERE seal_no = 1",
+        "seal 2: the seal before it is missing",
+    ),
+]
+
+
+def test_every_change_of_a_seal_is_found_and_named(application: Engine, superuser: Engine) -> None:
+    post_many(application, "a", "b")
+    seal(application)
+    post_many(application, "c")
+    seal(application)
+    for changes, difference in CHANGES:
+        with superuser.connect() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for change in changes.split(";"):
+                connection.execute(text(change))
+            found = verify(connection)
+        assert (changes, found.first_difference) == (changes, difference)
+        assert (found.contents_match, found.balances_match, found.seals_match) == (True, True, False)
+
+
+def test_an_entry_erased_without_trace_is_missed_by_its_seal(application: Engine, superuser: Engine) -> None:
+    post_many(application, "a", "b")
+    seal(application)
+    with superuser.connect() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in ("line", "entry_key", "entry"):
+            connection.execute(text(f"DELETE FROM ledger.{table} WHERE entry_id = 2"))
+        connection.execute(
+            text("UPDATE ledger.balance SET debit_vnd = greatest(0, debit_vnd - 100), "
+                 "credit_vnd = greatest(0, credit_vnd - 100)")
+        )  # fmt: skip
+        found = verify(connection)
+    assert (found.contents_match, found.balances_match, found.seals_match) == (True, True, False)
+    assert found.first_difference == "entry 2: it is not what seal 1 sealed"
+
+
+@pytest.mark.parametrize("table", ["seal_epoch", "seal_key", "seal", "sealed_entry"])
+def test_nobody_changes_or_erases_what_is_sealed(application: Engine, owner: Engine, table: str) -> None:
+    post_many(application, "a")
+    seal(application)
+    for change in (f"DELETE FROM ledger.{table}", f"TRUNCATE ledger.{table} CASCADE"):
+        with pytest.raises(AppendOnly), owner.begin() as connection, refusals():
+            connection.execute(text(change))
+    with application.begin() as connection:
+        rights = "SELECT has_table_privilege(:table, 'INSERT, UPDATE, DELETE, TRUNCATE')"
+        assert connection.scalar(text(rights), {"table": f"ledger.{table}"}) is False
