@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from engine.cli.calling import AsJson, On, opened
-from engine.cli.printing import print_json, print_table, print_trial_balance
+from engine.cli.printing import print_json, print_result, print_table, print_trial_balance
 from engine.database import EMBEDDED_DATABASE, addresses, upgrade
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.settings import Settings
 from gateways.signing import ensure_key
-from ledger import balances, verifier
-from ledger.seals import seal_entries
+from ledger import balances, exports, verifier
+from ledger.seals import key_id_of, seal_entries
 
 database_commands = typer.Typer(no_args_is_help=True, help="The database in use.")
 ledger_commands = typer.Typer(no_args_is_help=True, help="Sổ cái.")
@@ -85,10 +90,18 @@ def ledger_statement(account: str, as_json: AsJson = False) -> None:
 
 
 @ledger_commands.command("verify")
-def ledger_verify(as_json: AsJson = False) -> None:
+def ledger_verify(
+    export: Annotated[Path | None, typer.Option("--export", help="An exported directory instead of the books.")] = None,
+    public_key: Annotated[list[Path] | None, typer.Option("--public-key", help="PEM; for an export.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Recomputes every content hash, balance and seal; exit 1 and the first difference if one does not match."""
-    with opened() as installation, installation.database.transaction() as connection:
-        verification = verifier.verify(connection)
+    verification: verifier.Verification | exports.ExportVerification
+    if export is not None:
+        verification = exports.verify_export(export, _public_keys(public_key or []))
+    else:
+        with opened() as installation, installation.database.transaction() as connection:
+            verification = verifier.verify(connection)
     if as_json:
         print_json(asdict(verification))
     else:
@@ -121,6 +134,28 @@ def ledger_seal(
         print_json(made)
     else:
         print_table("", made)
+
+
+@ledger_commands.command("export")
+def ledger_export(
+    directory: Path, until_seal: Annotated[int | None, typer.Option("--until-seal")] = None, as_json: AsJson = False
+) -> None:
+    """Writes the sealed entries, their seals and our public key, to be verified without the database."""
+    with opened() as installation, installation.database.transaction() as connection:
+        key = ensure_seal_key(installation.settings.home).public_key()
+        seals = exports.export(connection, directory, until_seal)
+    (directory / "public-key.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    print_result({"directory": str(directory), "seals": seals}, as_json)
+
+
+def _public_keys(paths: list[Path]) -> dict[str, bytes]:
+    found = {}
+    for path in paths:
+        key = load_pem_public_key(path.read_bytes())
+        if not isinstance(key, Ed25519PublicKey):
+            raise WrongInput([f"{path}: not an Ed25519 key"])
+        found[key_id_of(key.public_bytes_raw())] = key.public_bytes_raw()
+    return found
 
 
 def ensure_seal_key(home: Path) -> Ed25519PrivateKey:

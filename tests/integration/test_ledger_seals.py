@@ -2,17 +2,19 @@
 
 import threading
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, text
 
 from ledger.accounts import open_account
-from ledger.book import post
+from ledger.book import post, reverse
 from ledger.entries import EntryHeader, Line
 from ledger.errors import AppendOnly, Refused, refusals
+from ledger.exports import ExportVerification, export, verify_export
 from ledger.money import Dong
-from ledger.seals import seal_entries
+from ledger.seals import key_id_of, seal_entries
 from ledger.verifier import Verification, verify
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
@@ -119,8 +121,10 @@ CHANGES = [
         "seal 2: its signature is not valid",
     ),
     (
-        "ALTER TABLE ledger.seal_key DROP CONSTRAINT seal_key_id_is_its_fingerprint;"
-        "UPDATE ledger.seal_key SET public_key = set_bit(public_key, 7, 1 - get_bit(public_key, 7))",
+        (
+            "ALTER TABLE ledger.seal_key DROP CONSTRAINT seal_key_id_is_its_fingerprint;"
+            "UPDATE ledger.seal_key SET public_key = set_bit(public_key, 7, 1 - get_bit(public_key, 7))"
+        ),
         "seal 1: its public key is not the one that it names",
     ),
     ("DELETE FROM ledger.seal WHERE seal_no = 1", "seal 1: it is missing, but its entries are there"),
@@ -130,8 +134,10 @@ CHANGES = [
         "seal 2: the positions of its entries are not those that it sealed",
     ),
     (
-        "ALTER TABLE ledger.sealed_entry DROP CONSTRAINT sealed_entry_pkey;"
-        "UPDATE ledger.sealed_entry SET position = 3 - position WHERE position < 3",
+        (
+            "ALTER TABLE ledger.sealed_entry DROP CONSTRAINT sealed_entry_pkey;"
+            "UPDATE ledger.sealed_entry SET position = 3 - position WHERE position < 3"
+        ),
         "seal 1: its entries do not match its Merkle root",
     ),
     (
@@ -186,3 +192,45 @@ def test_nobody_changes_or_erases_what_is_sealed(application: Engine, owner: Eng
     with application.begin() as connection:
         rights = "SELECT has_table_privilege(:table, 'INSERT, UPDATE, DELETE, TRUNCATE')"
         assert connection.scalar(text(rights), {"table": f"ledger.{table}"}) is False
+
+
+PUBLIC = KEY.public_key().public_bytes_raw()
+
+
+def exported(application: Engine, directory: Path, until_seal: int | None = None) -> ExportVerification:
+    with application.begin() as connection:
+        export(connection, directory, until_seal)
+    return verify_export(directory, {key_id_of(PUBLIC): PUBLIC})
+
+
+def test_an_export_is_verified_with_the_public_key_alone(application: Engine, tmp_path: Path) -> None:
+    post_many(application, "a", "b")
+    seal(application)
+    with application.begin() as connection:
+        reverse(connection, 1, key="r", document="đ", business_on=date(2026, 11, 2), description="đảo", recorded_at=AT)
+    seal(application)
+    assert exported(application, tmp_path) == ExportVerification(2, 3, 3, None)
+    assert exported(application, tmp_path / "first", 1) == ExportVerification(1, 2, 2, None)
+    assert "none of the given public keys" in str(verify_export(tmp_path, {}).first_difference)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("entries.jsonl", '"retirement"', '"sickness"'),
+        ("entries.jsonl", " 100,", " 101,"),
+        ("entries.jsonl", '"document": "b"', '"document": "x"'),
+        ("seals.jsonl", '"epoch": 1', '"epoch": 2'),
+        ("seals.jsonl", '"entries": 2', '"entries": 1'),
+        ("seals.jsonl", '"seal_no": 1', '"seal_no": 2'),
+    ],
+)
+def test_a_changed_export_is_found(application: Engine, tmp_path: Path, name: str, old: str, new: str) -> None:
+    post_many(application, "a", "b")
+    seal(application)
+    assert exported(application, tmp_path).first_difference is None
+    written = (tmp_path / name).read_text(encoding="utf-8")
+    assert old in written
+    (tmp_path / name).write_text(written.replace(old, new, 1), encoding="utf-8")
+    found = verify_export(tmp_path, {key_id_of(PUBLIC): PUBLIC})
+    assert str(found.first_difference).startswith("seal 1: ")
