@@ -20,7 +20,7 @@ _SEALS = """
     SELECT seal_no, epoch, first_position, entries, encode(merkle_root, 'hex') AS merkle_root,
         encode(previous_hash, 'hex') AS previous_hash, key_id, sealed_at, encode(seal_hash, 'hex') AS seal_hash,
         encode(signature, 'hex') AS signature
-    FROM ledger.seal WHERE seal_no <= :last ORDER BY seal_no
+    FROM ledger.seal WHERE seal_no BETWEEN :first AND :last ORDER BY seal_no
 """
 
 _ENTRIES = """
@@ -50,8 +50,8 @@ def export(connection: Connection, directory: Path, until_seal: int | None = Non
     newest: int = connection.scalar(text("SELECT coalesce(max(seal_no), 0) FROM ledger.seal")) or 0
     last = newest if until_seal is None else min(newest, until_seal)
     with (directory / "seals.jsonl").open("w", encoding="utf-8") as file:
-        for seal in connection.execute(text(_SEALS), {"last": last}).mappings():
-            _write(file, dict(seal) | {"sealed_at": seal["sealed_at"].isoformat()})
+        for seal in written_seals(connection, 1, last):
+            _write(file, seal)
     options = {"stream_results": True, "max_row_buffer": 5_000}
     with (
         (directory / "entries.jsonl").open("w", encoding="utf-8") as file,
@@ -65,6 +65,26 @@ def export(connection: Connection, directory: Path, until_seal: int | None = Non
                 written = row[0]
             _write(file, list(row[_HEADER:]))
     return last
+
+
+def written_seals(connection: Connection, first: int, last: int) -> Iterator[dict[str, Any]]:
+    """Seals by number in the form of `seals.jsonl`: hashes in hexadecimal."""
+    for row in connection.execute(text(_SEALS), {"first": first, "last": last}).mappings():
+        yield dict(row) | {"sealed_at": row["sealed_at"].isoformat()}
+
+
+def read_seal(record: Mapping[str, Any]) -> Seal:
+    """The seal that stands in a line of `seals.jsonl`."""
+    return Seal(
+        seal_no=record["seal_no"],
+        epoch=record["epoch"],
+        first_position=record["first_position"],
+        entries=record["entries"],
+        merkle_root=bytes.fromhex(record["merkle_root"]),
+        previous_hash=bytes.fromhex(record["previous_hash"]),
+        key_id=record["key_id"],
+        sealed_at=datetime.fromisoformat(record["sealed_at"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +159,7 @@ def _joined(fields: list[Any]) -> bytes:
 
 def _batch(record: dict[str, Any], public_key: bytes, leaves: list[bytes]) -> SealedBatch:
     return SealedBatch(
-        seal=Seal(
-            seal_no=record["seal_no"],
-            epoch=record["epoch"],
-            first_position=record["first_position"],
-            entries=record["entries"],
-            merkle_root=bytes.fromhex(record["merkle_root"]),
-            previous_hash=bytes.fromhex(record["previous_hash"]),
-            key_id=record["key_id"],
-            sealed_at=datetime.fromisoformat(record["sealed_at"]),
-        ),
+        seal=read_seal(record),
         seal_hash=bytes.fromhex(record["seal_hash"]),
         signature=bytes.fromhex(record["signature"]),
         public_key=public_key,

@@ -1,60 +1,51 @@
-"""Merkle trees (RFC 9162, section 2.1): one root for a batch of entries, and a short proof that one stands in it.
+"""Inclusion proofs: that one entry stands under a signed seal, shown without any other entry."""
 
-A leaf is the content hash of an entry. Leaves and inner nodes are hashed with different first bytes, so that neither
-can be passed off as the other.
-"""
+from collections.abc import Mapping
+from typing import Any
 
-from collections.abc import Sequence
-from hashlib import sha256
+from sqlalchemy import Connection, text
 
+from ledger.errors import UnknownEntry
+from ledger.exports import read_seal, written_seals
+from ledger.merkle import inclusion_path, root_along
+from ledger.seals import is_signed, key_id_of
 
-def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The root over at least one leaf."""
-    level = [_leaf(leaf) for leaf in leaves]
-    while len(level) > 1:
-        level = _level_above(level)
-    return level[0]
+_LEAVES = "SELECT position, entry_id, content_hash FROM ledger.sealed_entry WHERE seal_no = :seal_no ORDER BY position"
 
 
-def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The hashes beside the way from the leaf at `index` (from 0) up to the root."""
-    path = []
-    level = [_leaf(leaf) for leaf in leaves]
-    while len(level) > 1:
-        if index ^ 1 < len(level):
-            path.append(level[index ^ 1])
-        level = _level_above(level)
-        index >>= 1
-    return path
+def prove(connection: Connection, entry_id: int) -> dict[str, Any]:
+    """The proof for an entry, to be written as JSON; hashes and keys in hexadecimal."""
+    seal_no = connection.scalar(
+        text("SELECT seal_no FROM ledger.sealed_entry WHERE entry_id = :entry_id"), {"entry_id": entry_id}
+    )
+    if seal_no is None:
+        raise UnknownEntry(f"entry {entry_id} is not sealed")
+    rows = connection.execute(text(_LEAVES), {"seal_no": seal_no}).all()
+    index = [row.entry_id for row in rows].index(entry_id)
+    (seal,) = written_seals(connection, seal_no, seal_no)
+    public_key: bytes | None = connection.scalar(
+        text("SELECT public_key FROM ledger.seal_key WHERE key_id = :key_id"), {"key_id": seal["key_id"]}
+    )
+    return {
+        "entry": entry_id,
+        "position": rows[index].position,
+        "content_hash": rows[index].content_hash.hex(),
+        "path": [beside.hex() for beside in inclusion_path([row.content_hash for row in rows], index)],
+        "seal": seal,
+        "public_key": (public_key or b"").hex(),
+    }
 
 
-def root_along(path: Sequence[bytes], leaf: bytes, index: int, leaves: int) -> bytes | None:
-    """The root to which a path leads from a leaf (RFC 9162, section 2.1.3.2); null if it is none for that place."""
-    if not 0 <= index < leaves:
-        return None
-    found = _leaf(leaf)
-    last = leaves - 1
-    remaining = iter(path)
-    while last:
-        if index % 2 or index < last:
-            beside = next(remaining, None)
-            if beside is None:
-                return None
-            found = _node(beside, found) if index % 2 else _node(found, beside)
-        index >>= 1
-        last >>= 1
-    return found if next(remaining, None) is None else None
-
-
-def _leaf(content_hash: bytes) -> bytes:
-    return sha256(b"\0" + content_hash).digest()
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\1" + left + right).digest()
-
-
-def _level_above(level: list[bytes]) -> list[bytes]:
-    """A node without a neighbour rises as it is, which is what splitting at the largest power of two comes to."""
-    above = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
-    return above + level[-1:] if len(level) % 2 else above
+def proof_difference(proof: Mapping[str, Any]) -> str | None:
+    """What does not agree in a proof, in words. That the key is the fund's own is for the reader to know."""
+    seal = read_seal(proof["seal"])
+    public_key = bytes.fromhex(proof["public_key"])
+    if key_id_of(public_key) != seal.key_id:
+        return "the public key is not the one that the seal names"
+    if not is_signed(seal.hash(), bytes.fromhex(proof["seal"]["signature"]), public_key):
+        return "the signature of the seal is not valid"
+    path = [bytes.fromhex(beside) for beside in proof["path"]]
+    index = proof["position"] - seal.first_position
+    if root_along(path, bytes.fromhex(proof["content_hash"]), index, seal.entries) != seal.merkle_root:
+        return "the path does not lead to the root of the seal"
+    return None

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Row, text
 
 from ledger.errors import refusals
-from ledger.proofs import merkle_root
+from ledger.merkle import merkle_root
 
 MOST_ENTRIES = 65_536
 """A seal covers at most this many entries, so that an inclusion proof has at most 16 hashes."""

@@ -1,5 +1,6 @@
 """The database in use, and the ledger in it."""
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,14 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from engine.cli.calling import AsJson, On, opened
+from engine.cli.calling import AsJson, ExistingFile, On, opened
 from engine.cli.printing import print_json, print_result, print_table, print_trial_balance
 from engine.database import EMBEDDED_DATABASE, addresses, upgrade
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.settings import Settings
 from gateways.signing import ensure_key
-from ledger import balances, exports, verifier
+from ledger import balances, exports, proofs, verifier
 from ledger.seals import key_id_of, seal_entries
 
 database_commands = typer.Typer(no_args_is_help=True, help="The database in use.")
@@ -146,6 +147,28 @@ def ledger_export(
         seals = exports.export(connection, directory, until_seal)
     (directory / "public-key.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     print_result({"directory": str(directory), "seals": seals}, as_json)
+
+
+@ledger_commands.command("prove")
+def ledger_prove(entry: int) -> None:
+    """Prints the proof that an entry is sealed, as JSON."""
+    with opened() as installation, installation.database.transaction() as connection:
+        print_json(proofs.prove(connection, entry))
+
+
+@ledger_commands.command("check-proof")
+def ledger_check_proof(file: ExistingFile, as_json: AsJson = False) -> None:
+    """Checks a printed proof, without the books; compare the key with the one you know."""
+    try:
+        proof = json.loads(file.read_text(encoding="utf-8"))
+        difference = proofs.proof_difference(proof)
+    except (ValueError, KeyError, TypeError) as error:
+        raise WrongInput([f"{file}: not a proof"]) from error
+    shown = {"entry": proof["entry"], "seal": proof["seal"]["seal_no"], "key": proof["seal"]["key_id"]}
+    print_result(shown | {"holds": difference is None}, as_json)
+    if difference is not None:
+        print(difference, file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _public_keys(paths: list[Path]) -> dict[str, bytes]:

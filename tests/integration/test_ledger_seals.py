@@ -14,6 +14,7 @@ from ledger.entries import EntryHeader, Line
 from ledger.errors import AppendOnly, Refused, refusals
 from ledger.exports import ExportVerification, export, verify_export
 from ledger.money import Dong
+from ledger.proofs import proof_difference, prove
 from ledger.seals import key_id_of, seal_entries
 from ledger.verifier import Verification, verify
 
@@ -234,3 +235,14 @@ def test_a_changed_export_is_found(application: Engine, tmp_path: Path, name: st
     (tmp_path / name).write_text(written.replace(old, new, 1), encoding="utf-8")
     found = verify_export(tmp_path, {key_id_of(PUBLIC): PUBLIC})
     assert str(found.first_difference).startswith("seal 1: ")
+
+
+def test_an_entry_is_proved_by_its_path_to_the_signed_root(application: Engine) -> None:
+    post_many(application, *"abcde")
+    seal(application)
+    with application.begin() as connection:
+        for entry_id in range(1, 6):
+            proof = prove(connection, entry_id)
+            assert proof_difference(proof) is None
+            assert proof_difference(proof | {"position": proof["position"] % 5 + 1}) is not None
+            assert proof_difference(proof | {"content_hash": "00" * 32}) is not None
