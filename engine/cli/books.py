@@ -99,7 +99,11 @@ def ledger_verify(
     """Recomputes every content hash, balance and seal; exit 1 and the first difference if one does not match."""
     verification: verifier.Verification | exports.ExportVerification
     if export is not None:
-        verification = exports.verify_export(export, _public_keys(public_key or []))
+        keys = _public_keys(public_key or [])
+        try:
+            verification = exports.verify_export(export, keys)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WrongInput([f"{export}: not an export of the ledger"]) from error
     else:
         with opened() as installation, installation.database.transaction() as connection:
             verification = verifier.verify(connection)
@@ -174,7 +178,10 @@ def ledger_check_proof(file: ExistingFile, as_json: AsJson = False) -> None:
 def _public_keys(paths: list[Path]) -> dict[str, bytes]:
     found = {}
     for path in paths:
-        key = load_pem_public_key(path.read_bytes())
+        try:
+            key = load_pem_public_key(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise WrongInput([f"{path}: no public key in PEM form"]) from error
         if not isinstance(key, Ed25519PublicKey):
             raise WrongInput([f"{path}: not an Ed25519 key"])
         found[key_id_of(key.public_bytes_raw())] = key.public_bytes_raw()
