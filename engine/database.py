@@ -38,6 +38,7 @@ def addresses(settings: Settings) -> Addresses:
         return Addresses(settings.database_url, settings.database_owner_url or settings.database_url, None)
     server = EmbeddedServer(settings.home)
     server.ensure_running()
+    server.ensure_database(EMBEDDED_DATABASE)
     return Addresses(
         application=server.url("application", EMBEDDED_DATABASE),
         owner=server.url("owner", EMBEDDED_DATABASE),

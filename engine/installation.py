@@ -78,8 +78,9 @@ class Installation:
 
     def _private_directory(self, name: str) -> Path:
         path = self.settings.home / name
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
+        for directory in (path.parent, path):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.chmod(0o700)
         return path
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from engine.cli.calling import AsJson, ExistingFile, On, opened
 from engine.cli.printing import print_json, print_result, print_table, print_trial_balance
-from engine.database import EMBEDDED_DATABASE, addresses, upgrade
+from engine.database import addresses, upgrade
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.settings import Settings
@@ -32,11 +32,7 @@ ledger_commands = typer.Typer(no_args_is_help=True, help="Sổ cái.")
 @database_commands.command("upgrade")
 def database_upgrade() -> None:
     """Brings the tables to the newest migration; makes the embedded database if there is none."""
-    settings = Settings.read()
-    where = addresses(settings)
-    if settings.database_url is None:
-        EmbeddedServer(settings.home).ensure_database(EMBEDDED_DATABASE)
-    upgrade(where.owner)
+    upgrade(addresses(Settings.read()).owner)
 
 
 @database_commands.command("url")

@@ -19,11 +19,10 @@ from sqlalchemy import Connection, text
 
 from engine.awards.files import import_awards
 from engine.clock import VIET_NAM
-from engine.database import EMBEDDED_DATABASE, Addresses, Database, addresses, upgrade
+from engine.database import Database, addresses, upgrade
 from engine.demonstration.employer import run_employer_month
 from engine.demonstration.population import write_population
 from engine.demonstration.processes import other_processes
-from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import gateways, run
@@ -213,7 +212,7 @@ def bank_control(installation: Installation) -> Iterator[SimulatorControl]:
 
 def fresh_installation(settings: Settings, payees: int, seed: int) -> Installation:
     """An empty demonstration database, its files and its bank; refuses a database that no demonstration made."""
-    where = _addresses(settings)
+    where = addresses(settings)
     with psycopg.connect(where.owner, autocommit=True) as connection:
         made_by_us = connection.execute("SELECT to_regclass('engine.demonstration') IS NOT NULL").fetchone() == (True,)
         if made_by_us:
@@ -237,13 +236,6 @@ def fresh_installation(settings: Settings, payees: int, seed: int) -> Installati
             [payees, seed, _at(PAY_ON, 8)],
         )
     return Installation(settings, Database(where.application))
-
-
-def _addresses(settings: Settings) -> Addresses:
-    where = addresses(settings)
-    if settings.database_url is None:
-        EmbeddedServer(settings.home).ensure_database(EMBEDDED_DATABASE)
-    return where
 
 
 def _onboard_bank(installation: Installation, at: datetime) -> None:

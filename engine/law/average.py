@@ -172,7 +172,7 @@ class YearOfWages:
 
 def indexed_sum(wages: Sequence[YearOfWages], on: date, law: Parameters, record: Record) -> Decimal:
     """Sum of wages brought to the prices of the year in which the benefit starts."""
-    table = law.at("wage_index", on)
+    table = law.at("wage_indices", on)
     used = table.narrowed(*sorted({_index_year(table.value, part.year) for part in wages}))
     return indexed_by(wages, table.value, record, (used,))
 

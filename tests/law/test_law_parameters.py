@@ -98,7 +98,7 @@ def test_an_unknown_name_is_an_error() -> None:
 
 
 def test_an_entry_of_a_table_may_be_less_sure_than_the_table() -> None:
-    table = Parameters.load().at("wage_index", date(2025, 8, 1))
+    table = Parameters.load().at("wage_indices", date(2025, 8, 1))
 
     assert table.narrowed(2005).confidence is Confidence.SECONDARY
     assert table.narrowed(2005, 2006).confidence is Confidence.UNCONFIRMED

@@ -180,7 +180,7 @@ def test_an_allowance_rests_on_no_wage_index() -> None:
     (award,) = decide(survivors, DECIDED_ON, LAW).awards
     used = {used.name for finding in award.findings.findings for used in finding.parameters}
     assert "survivor_allowance" in used
-    assert "wage_index" not in used
+    assert "wage_indices" not in used
 
 
 def test_without_a_qualifying_relative_the_law_gives_the_lump_sum() -> None:
