@@ -5,11 +5,12 @@ the one that production runs: files are imported, awards assessed, a run planned
 sent by workers, statements fetched and matched. After each step the ledger is held against the payments.
 """
 
+import fcntl
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -102,17 +103,31 @@ def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, a
     With an `api_port`, relay, workers and API are processes of their own and this one only waits for them.
     """
     elsewhere = api_port is not None
-    with report.timed("database"):
-        installation = fresh_installation(settings, payees, seed)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(_alone(settings))
+        with report.timed("database"):
+            installation = fresh_installation(settings, payees, seed)
+        stack.callback(installation.database.close)
         with other_processes(settings, api_port) if api_port is not None else nullcontext():
             unconfirmed = prepare(installation, payees, seed, report)
             with report.timed("employer"):
                 run_employer_month(installation, seed)
             pay(installation, report, elsewhere=elsewhere)
             return follow_up(installation, unconfirmed, report, elsewhere=elsewhere)
-    finally:
-        installation.database.close()
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Two demonstrations in one home would replace each other's database."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.home / "demonstration.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WrongInput(
+                [f"another demonstration runs in {settings.home}: wait for it, or set THUCHI_HOME"]
+            ) from error
+        yield
 
 
 def prepare(installation: Installation, payees: int, seed: int, report: Reporter) -> tuple[str, ...]:

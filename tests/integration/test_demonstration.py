@@ -1,5 +1,6 @@
 """The whole month by the command a stranger types, and what must hold afterwards."""
 
+import fcntl
 import json
 import mmap
 import os
@@ -171,3 +172,11 @@ def test_the_demonstration_refuses_a_database_it_did_not_make() -> None:
         done = thuchi(home, "demo", "--payees", "60", "--no-serve", "--json")
         assert done.returncode == 2
         assert "not made by a demonstration" in done.stderr
+
+
+def test_a_second_demonstration_in_one_home_waits_its_turn() -> None:
+    with builders.embedded_home("twice") as home, (home / "demonstration.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = thuchi(home, "demo", "--payees", "60", "--no-serve")
+        assert done.returncode == 2
+        assert "another demonstration runs" in done.stderr
