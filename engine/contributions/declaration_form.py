@@ -60,6 +60,7 @@ _FEWEST_NUMBERS = 6
 _FEWEST_WORDS = 3
 _OLD_WORKBOOK = bytes.fromhex("d0cf11e0a1b11ae1")
 _MONTH = re.compile(r"(?<![0-9/])([0-9]{1,2}) ?(?:/|-|NAM) ?([0-9]{4})")
+_QUARTER = re.compile(r"(?<![A-Z])QUY(?![A-Z])")
 _UNIT_CODE_INSIDE = re.compile(r"(?<![A-Z0-9])(?=[A-Z]*[0-9])(?=[0-9]*[A-Z])[A-Z0-9]{5,9}(?![A-Z0-9])")
 _AGENCY_INSIDE = re.compile(r"(?<![0-9])[0-9]{5}(?![0-9])")
 _TOTAL = re.compile(r"(?:TONG )?(?:CONG|SO)(?: SO| LAO DONG)?[ :.0-9]*$")
@@ -108,10 +109,13 @@ def read_declaration(path: Path, problems: Problems) -> DeclaredMonth:
     with path.open("rb") as file:
         if file.read(len(_OLD_WORKBOOK)) == _OLD_WORKBOOK:
             raise WrongInput([f"{path.name}: is an old XLS or a password-protected workbook: save it as plain XLSX"])
-    for sheet, grid in read_grids(path).items():
-        table = _find_table(grid)
-        if table is not None:
-            return _read(f"{path.name}, sheet {sheet}", grid, *table, problems)
+    tables = {sheet: (grid, table) for sheet, grid in read_grids(path).items() if (table := _find_table(grid))}
+    if len(tables) > 1:
+        # The second one may be a copy or the rest of the list; only its office knows.
+        problems.add(path.name, f"the sheets {', '.join(tables)} all hold form D02-LT: hand in one")
+        return DeclaredMonth(None, None, None, ())
+    for sheet, (grid, table) in tables.items():
+        return _read(f"{path.name}, sheet {sheet}", grid, *table, problems)
     problems.add(path.name, "no sheet has the columns of form D02-LT: neither their numbers (A, B, 1, 2 …) nor words")
     return DeclaredMonth(None, None, None, ())
 
@@ -127,7 +131,7 @@ def _read(
     if unit_code is None:
         problems.add(f"{place}, heading", f"{UNIT}: the unit code must stand above the table")
     if period is None:
-        problems.add(f"{place}, heading", f"{PERIOD}: the month (MM/YYYY) must stand above the table")
+        problems.add(f"{place}, heading", f"{PERIOD}: one month (MM/YYYY) must stand above the table, and no other")
     workers = []
     for row in _rows(place, grid, columns, first, problems):
         worker = _worker(row, period)
@@ -193,7 +197,9 @@ def _rows(
             continue
         numbered = _digits(cells.get(NUMBER)) and any(value is not None for value in (name, insured, born, wage))
         named = name is not None and (_digits(insured) or _digits(born) or _digits(wage))
-        if _digits(insured) or (not ended and (numbered or named or isinstance(wage, (int, float)))):
+        # Below a total come further groups, or signatures: there a worker shows by a number or by two of its cells.
+        filled = sum(map(_digits, (insured, born, wage)))
+        if _digits(insured) or numbered or filled > 1 or (not ended and (named or isinstance(wage, (int, float)))):
             yield Row(place, number, cells, problems)
 
 
@@ -225,8 +231,13 @@ def _insured_number(row: Row) -> str | None:
     if written is None:
         return None
     number = re.sub(r"[ .\-]", "", written)
-    if isinstance(row.cells[INSURED_NUMBER], (int, float)):
+    if isinstance(row.cells[INSURED_NUMBER], (int, float)) and not written.startswith("-"):
+        # At most two zeros are lost: no province begins with three.
         number = number.zfill(_INSURED_DIGITS if len(number) <= _INSURED_DIGITS else _PERSONAL_DIGITS)
+        if number.startswith("000"):
+            number = written
+    elif written.startswith("-"):
+        number = written
     if not _NUMBER_FORM.fullmatch(number) or not number.strip("0"):
         row.problem(INSURED_NUMBER, "a social insurance number has 10 digits, a personal id 12")
         return None
@@ -298,11 +309,15 @@ def _agency_code(heading: Sequence[Sequence[Cell]]) -> str | None:
 
 
 def _period(heading: Sequence[Sequence[Cell]]) -> date | None:
-    """The declared month: 10/2026, Tháng 10 năm 2026, or a date cell beside its label."""
+    """The declared month: 10/2026, Tháng 10 năm 2026, or a date cell beside its label; None if two are named."""
+    months = set()
     for cell in _beside(heading, PERIOD):
         if isinstance(cell, date):
-            return date(cell.year, cell.month, 1)
-        found = _MONTH.search(fold(cell)) if isinstance(cell, str) else None
-        if found and 1 <= int(found[1]) <= 12:
-            return date(int(found[2]), int(found[1]), 1)
-    return None
+            months.add(date(cell.year, cell.month, 1))
+        elif isinstance(cell, str) and not _QUARTER.search(fold(cell)):
+            months |= {
+                date(int(year), int(month), 1)
+                for month, year in _MONTH.findall(fold(cell))
+                if 1 <= int(month) <= 12 and int(year) >= _EARLIEST_BIRTH.year
+            }
+    return months.pop() if len(months) == 1 else None

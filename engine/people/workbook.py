@@ -28,7 +28,7 @@ _HEADING_ROWS = 10
 """How far down the heading may stand, below a title."""
 
 # A lone cell far out makes a reader lay out everything before it: no form of ours passes column AZ or row 199,999.
-_FAR_CELL = re.compile(rb'\br="(?:[A-Z]{3}[0-9]+|[B-Z][A-Z][0-9]+|[A-Z]+(?:[2-9][0-9]{5}|[0-9]{7,}))"')
+_FAR_CELL = re.compile(rb"""\br\s*=\s*["'](?:[A-Z]{3}[0-9]+|[B-Z][A-Z][0-9]+|[A-Z]+(?:[2-9][0-9]{5}|[0-9]{7,}))["']""")
 
 _DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _MONTH = re.compile(r"([0-9]{1,2})/([0-9]{4})")

@@ -202,3 +202,45 @@ def test_a_zip_bomb_is_refused_unread(tmp_path: Path) -> None:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * (64 << 20))
     with pytest.raises(WrongInput, match="ZIP bomb"):
         _read(bomb)
+
+
+def test_a_worker_below_a_subtotal_is_not_lost(tmp_path: Path) -> None:
+    rows: list[Cells] = [
+        GOOD,
+        [None, "Cộng", None, None, None, 10_000_000],
+        ["II", "Khác"],
+        _row(2, "Trần Mất Số", None, date(1990, 2, 3), 20_000_000),
+    ]
+    with pytest.raises(WrongInput) as refused:
+        _read(_write(tmp_path / "a.xlsx", [*TITLE, *NUMBERS, *rows]))
+    assert any("row 8, column 1" in problem for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        [["Kỳ: Quý 4/2026"]],
+        [["Kỳ: 10/2026-11/2026"]],
+        [["Tháng 09/2026 đã nộp"], ["Kỳ: 10/2026"]],
+        [["Kỳ: 10/0000"]],
+        [["Kỳ: 13/2026"]],
+    ],
+)
+def test_a_month_that_is_not_one_month_is_never_guessed(tmp_path: Path, heading: list[Cells]) -> None:
+    with pytest.raises(WrongInput, match="one month"):
+        _read(_write(tmp_path / "a.xlsx", [["Mã đơn vị: TZ0001Z"], *heading, *NUMBERS, GOOD]))
+
+
+@pytest.mark.parametrize("number", [12, -9788888881, "-9788888881"])
+def test_a_number_cell_never_becomes_another_person(tmp_path: Path, number: object) -> None:
+    with pytest.raises(WrongInput, match="10 digits"):
+        _read(_write(tmp_path / "a.xlsx", [*TITLE, *NUMBERS, _row(1, "Lê Ba", number, date(1990, 2, 3), 9_000_000)]))
+
+
+def test_two_sheets_of_the_form_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with Workbook(str(path)) as workbook:
+        for name in ("D02-LT", "D02-LT (2)"):
+            workbook.add_worksheet(name).write_row(0, 0, NUMBER)
+    with pytest.raises(WrongInput, match=r"D02-LT, D02-LT \(2\)"):
+        _read(path)
