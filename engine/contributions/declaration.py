@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,8 @@ def import_declaration(connection: Connection, vault: Vault, path: Path, recorde
     """Accepts a declaration of one employer's month; refused whole, with all its problems, if anything is wrong."""
     arrival = receive(connection, path, _KIND)
     if arrival.outcome is not None:
-        return replace(DeclarationImported(**arrival.outcome), already=True)
+        noticed = notices.amount_vnd(connection, arrival.outcome["notice_no"])
+        return DeclarationImported(**arrival.outcome, amount_vnd=noticed, already=True)
     problems = Problems()
     declared = read_declaration(path, problems)
     employer = _employer(connection, path.name, declared, recorded_at, problems)
@@ -79,34 +80,32 @@ def import_declaration(connection: Connection, vault: Vault, path: Path, recorde
     if employer is None or declared.period is None:
         raise AssertionError("a declaration without problems names its employer and month")
 
-    law, period = Parameters.load(), declared.period
+    law, period, on = Parameters.load(), declared.period, business_date(recorded_at)
     staying = [worker for _, worker in declared.workers if not worker.leaves]
     assessed = assess_dues(employer, period, staying, law)
     accepted = _Accepted(f"{employer.unit_code}/{period:%Y-%m}/1", employer, period, recorded_at)
-    arrears = notices.position(connection, employer, business_date(recorded_at), law)
-    # The file is kept first, since the declaration refers to it; its outcome is known but for the notice's number.
+    before = notices.position(connection, employer, on, law)
     notice = notices.number(connection)
-    result = DeclarationImported(
-        declaration_no=accepted.declaration_no,
-        unit_code=employer.unit_code,
-        period=f"{period:%Y-%m}",
-        staff=len(staying),
-        dues_vnd=assessed.total_vnd,
-        due_on=assessed.due_on.isoformat(),
-        notice_no=notice.notice_no,
-        payment_code=notice.payment_code,
-        amount_vnd=arrears.to_pay_vnd(assessed.total_vnd),
-        unconfirmed=assessed.unconfirmed,
-    )
-    outcome = asdict(result)
-    del outcome["already"]
+    outcome: dict[str, Any] = {
+        "declaration_no": accepted.declaration_no,
+        "unit_code": employer.unit_code,
+        "period": f"{period:%Y-%m}",
+        "staff": len(staying),
+        "dues_vnd": assessed.total_vnd,
+        "due_on": assessed.due_on.isoformat(),
+        "notice_no": notice.notice_no,
+        "payment_code": notice.payment_code,
+        "unconfirmed": list(assessed.unconfirmed),
+    }
+    # The declaration refers to its file, so the file is kept first; what the notice asks for is known last.
     keep(connection, arrival, rows=len(declared.workers), outcome=outcome, recorded_at=recorded_at)
     enrol_workers(connection, vault, participants)
     declaration_id = _write(connection, accepted, arrival.sha256, participants, assessed)
     _post(connection, accepted, assessed)
-    allocate_money(connection, employer, business_date(recorded_at), recorded_at, law)
-    notices.issue(connection, employer, declaration_id, notice, arrears, assessed, recorded_at)
-    return result
+    allocate_money(connection, employer, on, recorded_at, law)
+    asked = notices.asked(before, assessed.total_vnd, notices.position(connection, employer, on, law))
+    notices.issue(connection, employer, declaration_id, notice, asked, assessed.due_on, recorded_at)
+    return DeclarationImported(**outcome, amount_vnd=asked.amount_vnd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,8 @@ def _refuse_declared_elsewhere(connection: Connection, declared: DeclaredMonth, 
             SELECT DISTINCT p.person_id, e.unit_code
             FROM engine.employment p JOIN engine.employer e USING (employer_id)
             WHERE p.person_id = ANY (:people) AND p.months @> CAST(:period AS date)
-                AND upper_inf(p.recorded_during)"""),
-        {"people": list(rows), "period": declared.period},
+                AND upper_inf(p.recorded_during) AND e.unit_code <> :unit_code"""),
+        {"people": list(rows), "period": declared.period, "unit_code": declared.unit_code},
     )
     for person_id, unit_code in elsewhere:
         row, _ = rows[person_id]

@@ -120,13 +120,17 @@ def assess_dues(employer: Employer, period: date, workers: Sequence[DeclaredWork
         staff.append(AssessedWorker(worker, contribution, known[member.employment]))
     # The last finding of the month is its sum; the due date before it is that of a monthly payer.
     findings = [grounds.short(finding) for finding in (*record.findings, assessed.findings[-1])]
+    unconfirmed = {*assessed.unconfirmed, *record.unconfirmed()}
+    if due_on < law.parameter("late_charge").values[0].starts_on:
+        # Until then lateness bore interest by the month, whose rates of 2025 no source at hand gives: it is not asked.
+        unconfirmed.add("late_interest_months")
     return AssessedMonth(
         staff=staff,
         funds={FUND_NAMES[fund]: share for fund, share in assessed.funds.items()},
         due_on=due_on,
         grounds=grounds.listed,
         findings=findings,
-        unconfirmed=tuple(sorted({*assessed.unconfirmed, *record.unconfirmed()})),
+        unconfirmed=tuple(sorted(unconfirmed)),
     )
 
 

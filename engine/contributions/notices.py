@@ -19,7 +19,7 @@ from engine.clock import VIET_NAM
 from engine.contributions.account import debits_on, money_of
 from engine.contributions.amount_words import in_words
 from engine.contributions.collection import expect_notices
-from engine.contributions.dues import FUND_LABELS, AssessedMonth, in_full
+from engine.contributions.dues import FUND_LABELS, in_full
 from engine.contributions.employer import Employer
 from engine.errors import NotFound
 from engine.law.parameters import Parameters
@@ -39,15 +39,41 @@ class NoticeNumber:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an employer stands before a declaration, in đồng: what it owes, and what it has paid ahead."""
+    """Where an employer stands on a day, in đồng: what it owes, and what it has paid ahead."""
+
+    principal_vnd: int
+    late_charge_vnd: int
+    surplus_vnd: int
+
+    @property
+    def owed_vnd(self) -> int:
+        """What is to be paid; below zero if more is paid ahead."""
+        return self.principal_vnd + self.late_charge_vnd - self.surplus_vnd
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a notice asks for beside the dues of its month, in đồng."""
 
     carried_in_vnd: int
     late_charge_vnd: int
     surplus_vnd: int
+    amount_vnd: int
+    """Dues, principal carried in and late charges, less the surplus; nothing if the surplus covers all."""
 
-    def to_pay_vnd(self, dues_vnd: int) -> int:
-        """What is to be paid with the dues of the new month; nothing if the surplus covers all."""
-        return max(0, self.carried_in_vnd + self.late_charge_vnd + dues_vnd - self.surplus_vnd)
+
+def asked(before: Position, dues_vnd: int, after: Position) -> Asked:
+    """What a notice asks for, from where the employer stood before a declaration and stands after it.
+
+    A month that is declared after its due date bears a charge of its own already: what is owed beyond the dues.
+    """
+    own_charge_vnd = after.owed_vnd - before.owed_vnd - dues_vnd
+    return Asked(
+        carried_in_vnd=before.principal_vnd,
+        late_charge_vnd=before.late_charge_vnd + own_charge_vnd,
+        surplus_vnd=before.surplus_vnd,
+        amount_vnd=max(0, after.owed_vnd),
+    )
 
 
 def number(connection: Connection) -> NoticeNumber:
@@ -62,7 +88,7 @@ def position(connection: Connection, employer: Employer, on: date, law: Paramete
     """What an employer owes on a day for the months declared so far, and what it has paid ahead."""
     debits = debits_on(connection, employer.employer_id, on, law)
     return Position(
-        carried_in_vnd=sum(debit.principal_vnd for debit in debits),
+        principal_vnd=sum(debit.principal_vnd for debit in debits),
         late_charge_vnd=sum(debit.charge_vnd for debit in debits),
         surplus_vnd=sum(money.left_vnd for money in money_of(connection, employer.employer_id)),
     )
@@ -73,8 +99,8 @@ def issue(
     employer: Employer,
     declaration_id: UUID,
     notice: NoticeNumber,
-    arrears: Position,
-    assessed: AssessedMonth,
+    asked_for: Asked,
+    due_on: date,
     at: datetime,
 ) -> None:
     """Issues the notice of a declaration; from now on receipts under its code are expected."""
@@ -89,15 +115,23 @@ def issue(
             "payment_code": notice.payment_code,
             "employer_id": employer.employer_id,
             "declaration_id": declaration_id,
-            "due_on": assessed.due_on,
-            "carried_in_vnd": arrears.carried_in_vnd,
-            "late_charge_vnd": arrears.late_charge_vnd,
-            "surplus_vnd": arrears.surplus_vnd,
-            "amount_vnd": arrears.to_pay_vnd(assessed.total_vnd),
+            "due_on": due_on,
+            "carried_in_vnd": asked_for.carried_in_vnd,
+            "late_charge_vnd": asked_for.late_charge_vnd,
+            "surplus_vnd": asked_for.surplus_vnd,
+            "amount_vnd": asked_for.amount_vnd,
             "at": at,
         },
     )
     expect_notices(connection, "n.notice_no = :notice_no", {"notice_no": notice.notice_no})
+
+
+def amount_vnd(connection: Connection, notice_no: int) -> int:
+    """What a notice asks for, in đồng."""
+    found: int = connection.execute(
+        text("SELECT amount_vnd FROM engine.notice WHERE notice_no = :notice_no"), {"notice_no": notice_no}
+    ).scalar_one()
+    return found
 
 
 def transfer_memo(payment_code: str, unit_code: str, agency_code: str) -> str:

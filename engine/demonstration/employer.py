@@ -146,7 +146,7 @@ def write_declaration(path: Path, period: date, staff: Sequence[DeclaredWorker],
             sheet.write_string(6, place, words)
             sheet.write_string(7, place, number)
         for row, worker in enumerate(staff, 8):
-            _write_worker(sheet, row, row - 7, worker)
+            _write_worker(sheet, row, row - 7, worker, period)
         last = len(staff) + 8
         wage = form.COLUMNS.index(form.WAGE)
         letter = chr(ord("A") + wage)
@@ -155,7 +155,7 @@ def write_declaration(path: Path, period: date, staff: Sequence[DeclaredWorker],
         sheet.write_formula(last, wage, f"=SUM({letter}9:{letter}{last})", value=total)
 
 
-def _write_worker(sheet: Worksheet, row: int, number: int, worker: DeclaredWorker) -> None:
+def _write_worker(sheet: Worksheet, row: int, number: int, worker: DeclaredWorker, period: date) -> None:
     place = {column: at for at, column in enumerate(form.COLUMNS)}
     sheet.write_number(row, place[form.NUMBER], number)
     sheet.write_string(row, place[form.NAME], worker.name)
@@ -163,6 +163,6 @@ def _write_worker(sheet: Worksheet, row: int, number: int, worker: DeclaredWorke
     sheet.write_datetime(row, place[form.BIRTH_DATE], worker.birth_date)
     sheet.write_string(row, place[form.POSITION], worker.position or "")
     sheet.write_number(row, place[form.WAGE], worker.wage_vnd)
-    sheet.write_string(row, place[form.FROM_MONTH], "01/2026")
+    sheet.write_string(row, place[form.FROM_MONTH], f"01/{period:%Y}")
     if worker.unpaid or worker.leaves:
         sheet.write_string(row, place[form.CHANGE], "Không lương" if worker.unpaid else "Giảm")

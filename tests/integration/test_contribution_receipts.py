@@ -1,6 +1,7 @@
 """What employers pay: recognised by its code, booked, allocated by the legal order, charged when late."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from bank_paper import Line, Paper
 from sqlalchemy import text
 
-from engine.clock import VIET_NAM
+from engine.clock import VIET_NAM, business_date
 from engine.contributions.collection import open_collection_account
 from engine.contributions.declaration import DeclarationImported, import_declaration
 from engine.contributions.employer import import_employers
@@ -45,8 +46,7 @@ class World:
     def declare(self, period: date, at: datetime = builders.AT) -> DeclarationImported:
         path = self.directory / f"{period}.xlsx"
         worker = employer.invent_staff(1, 1)[0]
-        wage = {"wage_vnd": 10_000_000}
-        staff = [type(worker)(**{name: getattr(worker, name) for name in worker.__slots__} | wage)]
+        staff = [replace(worker, wage_vnd=10_000_000)]
         employer.write_declaration(path, period, staff)
         with self.database.transaction("lan") as connection:
             return import_declaration(connection, self.vault, path, at)
@@ -153,6 +153,35 @@ def test_arrears_and_their_charge_stand_on_the_next_notice(world: World) -> None
     world.credit(at.date(), [(declared.payment_code, declared.amount_vnd)])
     row = world.row()
     assert (row.receivable_vnd, row.charge_receivable_vnd, row.surplus_vnd) == (0, 0, 0)
+
+
+def test_a_month_declared_late_bears_its_own_charge_on_its_notice(world: World) -> None:
+    at = datetime(2026, 12, 10, 9, tzinfo=VIET_NAM)
+    declared = world.declare(OCTOBER, at)
+    notice = world.notice(declared.notice_no)
+    assert (notice["carried_in_vnd"], notice["late_charge_vnd"]) == (0, 9_600)
+    assert declared.amount_vnd == DUES + 9_600
+    with world.database.transaction("lan") as connection:
+        again = import_declaration(connection, world.vault, world.directory / f"{OCTOBER}.xlsx", at)
+    assert again == replace(declared, already=True)
+    world.credit(at.date(), [(declared.payment_code, declared.amount_vnd)])
+    row = world.row()
+    assert (row.receivable_vnd, row.charge_receivable_vnd, row.surplus_vnd) == (0, 0, 0)
+
+
+def test_a_surplus_that_came_in_time_keeps_a_late_declaration_from_being_charged(world: World) -> None:
+    first = world.declare(OCTOBER)
+    world.credit(builders.PAY_ON, [(first.payment_code, DUES + 1_000_000)])
+    second = world.declare(NOVEMBER, datetime(2027, 1, 10, 9, tzinfo=VIET_NAM))
+    # Due on 31 December; ten days at 0.03 % of the 2,200,000 of retirement, which the surplus did not reach.
+    assert (second.amount_vnd, world.notice(second.notice_no)["late_charge_vnd"]) == (2_200_000 + 6_600, 6_600)
+
+
+def test_a_month_of_the_former_law_bears_the_charge_from_july_2025_and_says_what_is_not_counted(world: World) -> None:
+    declared = world.declare(date(2025, 5, 1))
+    days = (business_date(builders.AT) - date(2025, 6, 30)).days
+    assert world.notice(declared.notice_no)["late_charge_vnd"] == declared.dues_vnd * days * 3 // 10_000
+    assert "late_interest_months" in declared.unconfirmed
 
 
 def test_money_without_a_code_of_ours_is_nobodys(world: World) -> None:

@@ -8,7 +8,7 @@ import zxingcpp
 from PIL import Image
 
 from engine.contributions.amount_words import in_words
-from engine.contributions.notices import PREFIX, Position, notice_pdf, notice_png, transfer_memo
+from engine.contributions.notices import PREFIX, Asked, Position, asked, notice_pdf, notice_png, transfer_memo
 from gateways.vietqr import PURPOSE_LENGTH, VietQr, build, parse
 from reconciliation.references import find_references, is_reference, make_reference
 
@@ -96,8 +96,9 @@ def test_the_payment_code_comes_first_and_is_found_in_what_a_bank_makes_of_the_m
 
 
 def test_what_is_to_pay_counts_arrears_charges_and_surplus() -> None:
-    assert Position(100, 7, 50).to_pay_vnd(1_000) == 1_057
-    assert Position(0, 0, 5_000).to_pay_vnd(1_000) == 0
+    assert asked(Position(100, 7, 0), 1_000, Position(1_100, 7, 0)).amount_vnd == 1_107
+    assert asked(Position(0, 0, 5_000), 1_000, Position(0, 0, 4_000)).amount_vnd == 0
+    assert asked(Position(100, 7, 0), 1_000, Position(1_100, 12, 0)) == Asked(100, 12, 0, 1_112)
 
 
 @pytest.mark.parametrize(
