@@ -14,7 +14,7 @@ from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.demonstration import month
 from engine.payments import archive
-from engine.payments.settlement import import_statement
+from engine.payments.settlement import ImportedStatement, import_statement
 from engine.settings import Settings
 from gateways.simulator.books import read_books
 from reconciliation.inspection import inspect
@@ -56,9 +56,7 @@ def statement_import(file: ExistingFile, as_json: AsJson = False) -> None:
     """Loads a statement and settles what it proves; the same file again changes nothing."""
     with opened() as installation, installation.database.transaction() as connection:
         imported = import_statement(connection, installation.vault, file, installation.clock().now())
-    print_result(
-        {"already": imported.intake.already, "settled": imported.settled, "returned": imported.returned}, as_json
-    )
+    print_result(_told(imported), as_json)
 
 
 @statement_commands.command("fetch")
@@ -66,8 +64,18 @@ def statement_fetch(gateway: str, on: On = None, as_json: AsJson = False) -> Non
     """Fetches a day's statements from a gateway and imports them; what was imported before changes nothing."""
     with opened() as installation:
         imported = statements.fetch_statements(installation, gateway, day_of(installation, on))
-    rows = [{"already": each.intake.already, "settled": each.settled, "returned": each.returned} for each in imported]
+    rows = [_told(each) for each in imported]
     print_json(rows) if as_json else print_table("", rows)
+
+
+def _told(imported: ImportedStatement) -> dict[str, object]:
+    """What a statement file did, in numbers of payments and receipts and in đồng."""
+    return {
+        "already": imported.intake.already,
+        "settled": imported.settled,
+        "returned": imported.returned,
+        **asdict(imported.receipts),
+    }
 
 
 @exchange_commands.command("archive")

@@ -29,6 +29,11 @@ class ProofRow:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
+    on: date
+    """The day at whose end ledger and statements of our accounts are compared, and breaks are listed.
+
+    Payments, totals and employers are always those of the moment of asking.
+    """
     rows: tuple[ProofRow, ...]
     totals: dict[str, int]
     inquiries_resolved: int
@@ -41,6 +46,7 @@ class Proof:
 
     def as_json(self) -> dict[str, Any]:
         return {
+            "on": self.on.isoformat(),
             "rows": [asdict(row) for row in self.rows],
             "totals": self.totals,
             "inquiries_resolved": self.inquiries_resolved,
@@ -75,6 +81,7 @@ def prove(connection: Connection, on: date) -> Proof:
         *(each.description for each in found if each.break_class is not BreakClass.RETURNED),
     ]
     return Proof(
+        on=on,
         rows=rows,
         totals=totals,
         inquiries_resolved=_inquiries_resolved(connection),
