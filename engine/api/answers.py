@@ -47,7 +47,7 @@ class ProofAnswer(BaseModel):
 
     @classmethod
     def of(cls, proof: Proof, on: date) -> "ProofAnswer":
-        return cls(on=on, **proof.as_json())
+        return cls(**proof.as_json() | {"on": on})
 
 
 class TrialBalanceLine(BaseModel):
