@@ -1,22 +1,25 @@
 """The only way to post. Everything happens in the caller's transaction: nothing here opens, commits or undoes one.
 
-One call posts one entry, of one line or of a million; each account's balance changes once in a call. Accounts without
-a limit never make a writer wait. Accounts with a limit are locked until the transaction ends, in the order of their
-ids within a call: a transaction that posts several entries on limited accounts can meet another in a deadlock, which
-the database resolves by failing one of them, and that one can simply be run again.
+`post` posts one entry, of one line or of a million; `post_entries` posts many in one call. Each account's balance
+changes once in a call. Accounts without a limit never make a writer wait. Accounts with a limit are locked until the
+transaction ends, in the order of their ids, and keys are taken in their own order after them: one call can never be
+part of a deadlock with other single calls. A transaction of several calls can: whoever has several entries hands them
+over in one call, or posts each in a transaction of its own (`ledger/poster.py`). Otherwise the database resolves the
+deadlock by failing one transaction, which can simply be run again, since keys make that safe.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, islice
-from typing import cast
+from typing import Literal, cast
 
 import psycopg
+from psycopg.types.numeric import Int8
 from sqlalchemy import Connection, text
 
-from ledger.entries import REVERSAL, EntryHeader, Line
-from ledger.errors import raise_refusal, refusals
+from ledger.entries import REVERSAL, Entry, EntryHeader, Line
+from ledger.errors import Refused, raise_refusal, refusal, refusals
 
 STAGING = "pg_temp.staged_line"
 """The staging table of the session, made by `open_staging`."""
@@ -24,15 +27,25 @@ STAGING = "pg_temp.staged_line"
 _COLUMNS = ("debit", "credit", "amount_vnd", "fund", "run", "debit_reference", "credit_reference")
 _COPY = f"COPY {STAGING} ({', '.join(_COLUMNS)}) FROM STDIN"
 
-_FEW = 100
-"""Up to this many lines travel with the call that posts them; more are streamed."""
+_COPY_BATCH = f"""COPY pg_temp.staged_batch (entry_no, key, event, document, business_on, description,
+    {", ".join(_COLUMNS)}) FROM STDIN"""
 
-_POST_FEW = text(
-    "SELECT entry_id, replayed FROM ledger.post_lines("
-    ":key, :event, :document, :business_on, :description, :recorded_at, "
-    "CAST(:debit AS text[]), CAST(:credit AS text[]), CAST(:amount_vnd AS bigint[]), CAST(:fund AS text[]), "
-    "CAST(:run AS text[]), CAST(:debit_reference AS text[]), CAST(:credit_reference AS text[]))"
-)
+_POST_BATCH = "SELECT * FROM ledger.post_batch(%s, %s)"
+
+_AT_ONCE = 10_000
+"""Up to this many entries and lines travel with the call that posts them; more are streamed."""
+
+_TOLD = 20
+"""So many refused entries are told of in an error."""
+
+_FEW = 1_000
+"""Up to this many lines of one entry travel with the call that posts them; more are streamed."""
+
+_POST_LINE = "SELECT * FROM ledger.post_line(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+_POST_ENTRIES = """SELECT * FROM ledger.post_entries(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[],
+    %s::timestamptz, %s::integer[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s)"""
 
 _POST = text(
     "SELECT entry_id, replayed FROM ledger.post_staged("
@@ -57,11 +70,48 @@ def post(connection: Connection, header: EntryHeader, lines: Iterable[Line], rec
     """Posts one entry. The same key with the same content returns the first entry, with other content is refused."""
     remaining = iter(lines)
     first = list(islice(remaining, _FEW + 1))
-    if len(first) <= _FEW:
-        return _post_few(connection, header, first, recorded_at)
-    open_staging(connection)
-    _copy(connection, chain(first, remaining))
-    return post_staged(connection, header, recorded_at)
+    if len(first) > _FEW:
+        open_staging(connection)
+        _copy(connection, _COPY, map(_fields, chain(first, remaining)))
+        return post_staged(connection, header, recorded_at)
+    if len(first) == 1:
+        return _post_line(connection, header, first[0], recorded_at)
+    return Posted(*_posted(_call(connection, [(header, first)], recorded_at, leave_out=False)[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one entry of a call: the entry that stands for its key, or why it was refused."""
+
+    key: str
+    entry_id: int | None
+    replayed: bool
+    refusal: Refused | None
+
+
+def post_entries(
+    connection: Connection,
+    entries: Iterable[Entry],
+    recorded_at: datetime,
+    *,
+    on_refusal: Literal["undo_all", "leave_out"] = "undo_all",
+) -> list[Result]:
+    """Posts many entries, from one to a million, and tells of each in their order.
+
+    With `undo_all` a refused entry refuses the call: nothing is written, and the error names every refused entry. With
+    `leave_out` the others are posted. Each entry is tried after those before it, so what one brings to an account
+    with a limit a later one may spend. Whatever the number of entries, limits are locked once and in one order.
+    """
+    remaining = iter(entries)
+    first = list(islice(remaining, _AT_ONCE + 1))
+    leave_out = on_refusal == "leave_out"
+    if len(first) <= _AT_ONCE and sum(len(entry.lines) for entry in first) <= _AT_ONCE:
+        results = _call(connection, [(entry, entry.lines) for entry in first], recorded_at, leave_out=leave_out)
+    else:
+        results = _stream(connection, chain(first, remaining), recorded_at, leave_out=leave_out)
+    if not leave_out:
+        _raise_refusals(results)
+    return results
 
 
 def open_staging(connection: Connection) -> None:
@@ -99,25 +149,104 @@ def reverse(
     return Posted(row.entry_id, row.replayed)
 
 
-def _post_few(connection: Connection, header: EntryHeader, lines: list[Line], recorded_at: datetime) -> Posted:
-    columns = zip(*map(_fields, lines), strict=True) if lines else [()] * len(_COLUMNS)
-    arguments = {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)}
+# Through the driver's own language rather than SQLAlchemy's: the text is the same each time, so the driver prepares it
+# once for each connection, and nothing is compiled.
+
+
+def _post_line(connection: Connection, header: EntryHeader, line: Line, recorded_at: datetime) -> Posted:
+    debit, credit, amount_vnd, *rest = _fields(line)
+    arguments = (*_arguments(header, recorded_at).values(), debit, credit, Int8(cast("int", amount_vnd)), *rest)
     with refusals():
-        row = connection.execute(_POST_FEW, _arguments(header, recorded_at) | arguments).one()
-    return Posted(row.entry_id, row.replayed)
+        row = connection.exec_driver_sql(_POST_LINE, arguments).one()
+    return Posted(*row)
 
 
-def _copy(connection: Connection, lines: Iterable[Line]) -> None:
+def _call(
+    connection: Connection,
+    entries: Sequence[tuple[EntryHeader, Sequence[Line]]],
+    recorded_at: datetime,
+    *,
+    leave_out: bool,
+) -> list[Result]:
+    """One call, one journey to the database."""
+    if not entries:
+        return []
+    headers = [header for header, _ in entries]
+    columns = [list(column) for column in zip(*(_fields(line) for _, lines in entries for line in lines), strict=True)]
+    debit, credit, amounts, *rest = columns or [[]] * len(_COLUMNS)
+    arguments = (
+        [header.key for header in headers],
+        [header.event for header in headers],
+        [header.document for header in headers],
+        [header.business_on for header in headers],
+        [header.description for header in headers],
+        _instant(recorded_at),
+        _text_array([place for place, (_, lines) in enumerate(entries, start=1) for _ in lines]),
+        debit,
+        credit,
+        _text_array(cast("list[int]", amounts)),
+        *rest,
+        leave_out,
+    )
+    with refusals():
+        row = connection.exec_driver_sql(_POST_ENTRIES, arguments).one()
+    return [_result(*told) for told in zip((header.key for header in headers), *row, strict=True)]
+
+
+def _stream(
+    connection: Connection, entries: Iterable[Entry], recorded_at: datetime, *, leave_out: bool
+) -> list[Result]:
+    """The same for more entries than should be held at once: they are streamed, then posted by one call."""
+    keys: list[str] = []
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for entry in entries:
+            keys.append(entry.key)
+            header: tuple[object, ...] = (entry.key, entry.event, entry.document, entry.business_on, entry.description)
+            for line in map(_fields, entry.lines or [None]):
+                yield (len(keys), *header, *line)
+                header = (None,) * len(header)
+
+    with refusals():
+        connection.execute(text("SELECT ledger.open_batch()"))
+    _copy(connection, _COPY_BATCH, rows())
+    with refusals():
+        row = connection.exec_driver_sql(_POST_BATCH, (_instant(recorded_at), leave_out)).one()
+    return [_result(*told) for told in zip(keys, *row, strict=True)]
+
+
+def _result(key: str, entry_id: int | None, replayed: bool, sqlstate: str | None, reason: str | None) -> Result:
+    return Result(key, entry_id, replayed, None if sqlstate is None else refusal(sqlstate, reason or ""))
+
+
+def _posted(result: Result) -> tuple[int, bool]:
+    if result.refusal is not None or result.entry_id is None:
+        raise result.refusal or Refused
+    return result.entry_id, result.replayed
+
+
+def _raise_refusals(results: Sequence[Result]) -> None:
+    refused = [(place, result) for place, result in enumerate(results, start=1) if result.refusal is not None]
+    if refused:
+        told = [f"entry {place} ({result.key}): {result.refusal}" for place, result in refused[:_TOLD]]
+        if len(refused) > _TOLD:
+            told.append(f"and {len(refused) - _TOLD} more")
+        raise type(cast("Refused", refused[0][1].refusal))("\n".join(told))
+
+
+def _copy(connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
     driver = cast("psycopg.Connection[tuple[object, ...]]", connection.connection.driver_connection)
     try:
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for line in lines:
-                copy.write_row(_fields(line))
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
     except psycopg.Error as error:
         raise_refusal(error, error)
 
 
-def _fields(line: Line) -> tuple[object, ...]:
+def _fields(line: Line | None) -> tuple[object, ...]:
+    if line is None:
+        return (None,) * len(_COLUMNS)
     return (
         line.debit,
         line.credit,
@@ -129,14 +258,23 @@ def _fields(line: Line) -> tuple[object, ...]:
     )
 
 
+def _text_array(numbers: Sequence[int]) -> str:
+    """As PostgreSQL reads an array: one form whatever the size of the numbers, so one prepared statement."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
 def _arguments(header: EntryHeader, recorded_at: datetime) -> dict[str, object]:
-    if recorded_at.tzinfo is None:
-        raise ValueError("recorded_at is an instant: it needs its time zone")
     return {
         "key": header.key,
         "event": header.event,
         "document": header.document,
         "business_on": header.business_on,
         "description": header.description,
-        "recorded_at": recorded_at,
+        "recorded_at": _instant(recorded_at),
     }
+
+
+def _instant(recorded_at: datetime) -> datetime:
+    if recorded_at.tzinfo is None:
+        raise ValueError("recorded_at is an instant: it needs its time zone")
+    return recorded_at

@@ -108,8 +108,13 @@ def refusals() -> Iterator[None]:
 
 
 def raise_refusal(reason: BaseException, error: BaseException) -> None:
-    kind = _BY_SQLSTATE.get(getattr(reason, "sqlstate", None) or "")
-    if kind is None:
+    sqlstate = getattr(reason, "sqlstate", None) or ""
+    if sqlstate not in _BY_SQLSTATE:
         raise error
     diagnosis = getattr(reason, "diag", None)
-    raise kind(getattr(diagnosis, "message_primary", None) or str(reason)) from error
+    raise refusal(sqlstate, getattr(diagnosis, "message_primary", None) or str(reason)) from error
+
+
+def refusal(sqlstate: str, words: str) -> Refused:
+    """The error for a refusal that the database tells without raising it."""
+    return _BY_SQLSTATE[sqlstate](words)

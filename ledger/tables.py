@@ -107,31 +107,29 @@ line = Table(
     Index("line_by_credit_account", "credit_account_id", "entry_id"),
 )
 
+partition = Table(
+    "partition",
+    metadata,
+    Column("partition_no", Integer, primary_key=True),
+    Column("made_in", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("month", Date, unique=True),
+    Column("ends_at", _INSTANT),
+)
+"""The ranges of entry ids in which entries and lines stand, in the schema `ledger_partition`, one a month."""
+
 entry_key = Table(
     "entry_key",
     metadata,
     Column("key", Text, primary_key=True),
-    Column(
-        "entry_id",
-        BigInteger,
-        ForeignKey("ledger.entry.entry_id", deferrable=True, initially="DEFERRED"),
-        nullable=False,
-        unique=True,
-    ),
+    Column("entry_id", BigInteger, nullable=False, unique=True),
     Column("request_hash", LargeBinary, nullable=False),
 )
 
 reversal = Table(
     "reversal",
     metadata,
-    Column("original_entry_id", BigInteger, ForeignKey("ledger.entry.entry_id"), primary_key=True),
-    Column(
-        "reversing_entry_id",
-        BigInteger,
-        ForeignKey("ledger.entry.entry_id", deferrable=True, initially="DEFERRED"),
-        nullable=False,
-        unique=True,
-    ),
+    Column("original_entry_id", BigInteger, primary_key=True),
+    Column("reversing_entry_id", BigInteger, nullable=False, unique=True),
 )
 
 closed_period = Table(
