@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection
 
 from engine.api.errors import NoIdentity, NotForThisRole, NotSignedIn
-from engine.api.identity import COOKIE, Role, Session, User, is_demonstration, user_of
+from engine.api.identity import COOKIE, Role, Session, User, has_ended, is_demonstration, user_of
 from engine.clock import Clock
 from engine.errors import NotFound
 from engine.installation import Installation
@@ -30,9 +30,10 @@ def _reading(installation: TheInstallation) -> Iterator[Connection]:
 Reading = Annotated[Connection, Depends(_reading)]
 
 
-def _session(request: Request, installation: TheInstallation) -> Session | None:
+def _session(request: Request, installation: TheInstallation, connection: Reading) -> Session | None:
     cookie = request.cookies.get(COOKIE, "")
-    return Session.unseal(cookie, installation.vault, Clock().now())
+    session = Session.unseal(cookie, installation.vault, Clock().now())
+    return None if session is None or has_ended(connection, session) else session
 
 
 TheSession = Annotated[Session | None, Depends(_session)]

@@ -1,7 +1,8 @@
 """Who asks (người dùng): roles, the session in a signed cookie, and the users of a demonstration.
 
-A session names a user and is signed by the installation's vault; nothing of it is kept on the server. Without an
-identity provider, only a database that a demonstration made knows users: one for each role.
+A session names a user and is signed by the installation's vault. The database keeps the sessions that were ended by
+signing out until they would have run out by themselves, so that every process refuses a copy of their cookie. Without
+an identity provider, only a database that a demonstration made knows users: one for each role.
 """
 
 import hmac
@@ -75,6 +76,27 @@ class Session:
 
     def owns_form(self, token: str, vault: Vault) -> bool:
         return hmac.compare_digest(token.encode(), self.form_token(vault).encode())
+
+
+def end_session(connection: Connection, session: Session) -> None:
+    """From now on the cookie of this session is nobody's; sessions that have run out anyway are forgotten."""
+    runs_out_at = session.began_at + int(SESSION_LASTS.total_seconds())
+    connection.execute(
+        text("""
+            INSERT INTO engine.ended_session (session_id, runs_out_at)
+            VALUES (:session_id, to_timestamp(:runs_out_at)) ON CONFLICT DO NOTHING"""),
+        {"session_id": session.session_id, "runs_out_at": runs_out_at},
+    )
+    connection.execute(text("DELETE FROM engine.ended_session WHERE runs_out_at < now() - interval '1 day'"))
+
+
+def has_ended(connection: Connection, session: Session) -> bool:
+    return bool(
+        connection.scalar(
+            text("SELECT EXISTS (SELECT FROM engine.ended_session WHERE session_id = :session_id)"),
+            {"session_id": session.session_id},
+        )
+    )
 
 
 def _sign(vault: Vault, purpose: str, content: str) -> str:

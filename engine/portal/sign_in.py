@@ -8,7 +8,16 @@ from fastapi.responses import RedirectResponse, Response
 
 from engine.api.asking import Reading, TheInstallation, TheSession
 from engine.api.errors import FormExpired, NoIdentity
-from engine.api.identity import COOKIE, SESSION_LASTS, Role, Session, demonstration_users, is_demonstration, user_of
+from engine.api.identity import (
+    COOKIE,
+    SESSION_LASTS,
+    Role,
+    Session,
+    demonstration_users,
+    end_session,
+    is_demonstration,
+    user_of,
+)
 from engine.clock import Clock
 from engine.errors import NotFound
 from engine.installation import Installation
@@ -60,6 +69,7 @@ def sign_in(
     chosen = next((each for _scene, each in demonstration_users(connection) if each.code == user), None)
     if not is_demonstration(connection) or chosen is None:
         raise NotFound("there is no such user")
+    _end(session, installation)
     response = RedirectResponse(pages.address(request, HOMES[chosen.role]), HTTPStatus.SEE_OTHER)
     _remember(response, Session.begin(chosen.code, Clock().now()), installation)
     return response
@@ -72,7 +82,9 @@ def sign_out(
     session: TheSession,
     form_token: Annotated[str, Form(max_length=80)],
 ) -> Response:
+    """Ends the session wherever its cookie may be by now."""
     _require_own_form(session, form_token, installation)
+    _end(session, installation)
     response = RedirectResponse(pages.address(request, "/sign-in"), HTTPStatus.SEE_OTHER)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
@@ -81,6 +93,12 @@ def sign_out(
 def _require_own_form(session: Session | None, form_token: str, installation: Installation) -> None:
     if session is None or not session.owns_form(form_token, installation.vault):
         raise FormExpired(FormExpired.__doc__)
+
+
+def _end(session: Session | None, installation: Installation) -> None:
+    if session is not None and session.user_code:
+        with installation.database.transaction(session.user_code) as connection:
+            end_session(connection, session)
 
 
 def _remember(response: Response, session: Session, installation: Installation) -> None:
