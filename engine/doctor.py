@@ -7,8 +7,9 @@ import httpx2
 import redis
 from sqlalchemy.exc import DBAPIError
 
+from engine.contributions.collection import notices_without_account
 from engine.database import Database, addresses, require_current_schema
-from engine.errors import ThuchiError
+from engine.errors import DoesNotHold, ThuchiError
 from engine.settings import Settings
 from engine.vault import open_vault
 from gateways.simulator import process as simulator
@@ -42,6 +43,21 @@ def _database(settings: Settings, _api_port: int) -> str:
     return "reachable, at the newest migration"
 
 
+def _collection(settings: Settings, _api_port: int) -> str:
+    database = Database(addresses(settings).application)
+    try:
+        require_current_schema(database)
+        with database.transaction() as connection:
+            unpayable = notices_without_account(connection)
+    finally:
+        database.close()
+    if unpayable:
+        raise DoesNotHold(
+            f"{unpayable} notices name no account to pay to: open one with `thuchi collection-account open`"
+        )
+    return "no notice lacks an account"
+
+
 def _keys(settings: Settings, _api_port: int) -> str:
     open_vault(settings.home / "keys" / "vault.json")
     return "readable by their owner only"
@@ -70,11 +86,12 @@ def _api(_settings: Settings, port: int) -> str:
 
 _CHECKS: dict[str, Callable[[Settings, int], str]] = {
     "database": _database,
+    "collection": _collection,
     "keys": _keys,
     "queue": _queue,
     "simulator": _simulator,
     "api": _api,
 }
 PARTS = tuple(_CHECKS)
-EVERYWHERE = ("database", "keys", "queue", "simulator")
+EVERYWHERE = ("database", "collection", "keys", "queue", "simulator")
 """What every installation has; the API is looked at only when it is asked for."""

@@ -4,8 +4,12 @@ It composes the API and the portal and decides nothing itself. Until an identity
 this computer alone, and signs in only over a demonstration database.
 """
 
+import contextlib
+import re
+import socket
 import uuid
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import structlog
 import uvicorn
@@ -15,12 +19,15 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.api import problems
 from engine.api import routes as api
 from engine.api.asking import Reading, TheInstallation
+from engine.api.errors import AddressUnreadable, BodyTooLarge, WrongHost
 from engine.database import require_current_schema
 from engine.errors import ServerUnavailable, WrongInput
 from engine.installation import Installation
@@ -41,15 +48,34 @@ _SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _STATIC = "/static"
+_FOR_PROGRAMS = re.compile(r"/(v1|static|healthz|readyz|metrics|openapi\.json)(/|$)")
+_OUR_HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+"""The names under which this computer alone is reached, as a browser sends them."""
+
+_LONGEST_BODY = 16 * 1024
+"""In bytes. Our forms hold a name and a token."""
 
 
-def serve(installation: Installation, host: str, port: int) -> None:
-    """Answers until the process is told to stop."""
+def serve(installation: Installation, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Answers until the process is told to stop; its address is announced once it is its own."""
     if host not in LOOPBACK:
         raise WrongInput(
             [f"{host}: without an identity provider the portal listens on this computer alone: use --host 127.0.0.1"]
         )
-    uvicorn.run(create_app(installation), host=host, port=port, log_config=None, access_log=False, server_header=False)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise WrongInput([f"--port {port}: {error}; name another, or stop what listens there"]) from error
+    with listening:
+        place = f"[{host}]" if ":" in host else host
+        announce(f"http://{place}:{listening.getsockname()[1]}/")
+        # Nobody in front of the portal may tell it another address than the one it listens on.
+        configuration = uvicorn.Config(
+            create_app(installation), log_config=None, access_log=False, server_header=False, proxy_headers=False
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(configuration).run(sockets=[listening])
 
 
 def create_app(installation: Installation) -> FastAPI:
@@ -62,9 +88,8 @@ def create_app(installation: Installation) -> FastAPI:
         redoc_url=None,
     )
     app.state.installation = installation
-    # A name that an attacker makes point to this computer is not one of ours.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
     app.middleware("http")(_careful)
+    app.add_middleware(_HeadAsGet)
     app.include_router(api.router)
     for page in (sign_in, beneficiary, employer, finance):
         app.include_router(page.router, include_in_schema=False)
@@ -72,10 +97,10 @@ def create_app(installation: Installation) -> FastAPI:
     app.get("/healthz", tags=["operation"])(_healthz)
     app.get("/readyz", tags=["operation"])(_readyz)
     app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)(_metrics)
-    for kind in (*problems.ROOTS, Exception):
-        app.add_exception_handler(kind, _by_reader(problems.answer, pages.refusal))
-    app.add_exception_handler(RequestValidationError, _by_reader(problems.answer_invalid, pages.not_found))
-    app.add_exception_handler(HTTPException, _by_reader(problems.answer_http, pages.not_found))
+    for kind in problems.ROOTS:
+        app.add_exception_handler(kind, _answer_refusal)
+    app.add_exception_handler(RequestValidationError, _by_reader(problems.answer_invalid, pages.misunderstood))
+    app.add_exception_handler(HTTPException, _by_reader(problems.answer_http, pages.not_served))
     return app
 
 
@@ -86,23 +111,77 @@ def _by_reader(for_program: _Answer, for_person: _Answer) -> _Answer:
     """Programs are answered with a problem document, people with a page."""
 
     def answer(request: Request, error: Exception) -> Response:
-        path = request.url.path
-        read_by_program = path.startswith(("/v1/", _STATIC)) or path in ("/healthz", "/readyz", "/metrics")
+        read_by_program = _FOR_PROGRAMS.match(request.scope["path"])
         return (for_program if read_by_program else for_person)(request, error)
 
     return answer
 
 
+_answer_refusal = _by_reader(problems.answer, pages.refusal)
+
+
+class _HeadAsGet:
+    """Whatever can be got can be asked for by its head alone (RFC 9110, 9.3.2): the same answer without its content."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)
+
+
 async def _careful(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """A correlation id for everything logged under a request, and headers that trust nothing."""
+    """A correlation id for everything logged under a request, and headers that trust nothing; on failures too."""
     correlation_id = uuid.uuid4().hex
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-        response = await call_next(request)
+        try:
+            _refuse_odd_request(request)
+            response = await call_next(request)
+        except (OperationalError, NoConnectionFree) as error:
+            structlog.get_logger().error("database_unavailable", exc_info=error)
+            response = _answer_refusal(request, ServerUnavailable("the database does not answer"))
+        except Exception as error:  # noqa: BLE001  the last catch: what nobody expected is answered like the rest
+            response = _answer_refusal(request, error)
     response.headers.update(_SECURITY_HEADERS)
     response.headers["X-Correlation-Id"] = correlation_id
-    if not request.url.path.startswith(_STATIC):
+    if not request.scope["path"].startswith(f"{_STATIC}/"):
         response.headers["Cache-Control"] = "no-store"
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_methods_of(request))
     return response
+
+
+def _refuse_odd_request(request: Request) -> None:
+    # A name that an attacker makes point to this computer is not one of ours.
+    if not _OUR_HOSTS.fullmatch(request.headers.get("host", "")):
+        raise WrongHost(WrongHost.__doc__)
+    parts = (request.scope["path"], *(part for pair in request.query_params.multi_items() for part in pair))
+    if any("\0" in part for part in parts):
+        raise AddressUnreadable(AddressUnreadable.__doc__)
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > _LONGEST_BODY:
+        raise BodyTooLarge(BodyTooLarge.__doc__)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the address of a request may be asked with; a route tells its own methods alone."""
+    found = [
+        method
+        for method in ("GET", "POST")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.router.routes
+        )
+    ]
+    return [*found, "HEAD"] if "GET" in found else found
 
 
 def _healthz() -> dict[str, str]:

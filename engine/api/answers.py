@@ -46,8 +46,8 @@ class ProofAnswer(BaseModel):
     differences: list[str] = Field(description="Empty when everything agrees.")
 
     @classmethod
-    def of(cls, proof: Proof, on: date) -> "ProofAnswer":
-        return cls(**proof.as_json() | {"on": on})
+    def of(cls, proof: Proof) -> "ProofAnswer":
+        return cls(**proof.as_json())
 
 
 class TrialBalanceLine(BaseModel):

@@ -1,6 +1,7 @@
 """Notices, receipts and their allocation as lists; an employer's own, or all for finance staff."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,14 +9,20 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from engine.contributions.account import debits_on
 from engine.contributions.notices import notice_document
 from engine.errors import NotFound
+from engine.law.parameters import Parameters
 from engine.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeSummary:
-    """Thông báo đóng, in one line. `outstanding_vnd` is what nothing has been allocated to of its month's dues."""
+    """Thông báo đóng, in one line, and what is still owed for its month on a day.
+
+    `principal_outstanding_vnd` is what nothing has been allocated to of the month's dues,
+    `late_charge_outstanding_vnd` the charge for lateness up to the day; `outstanding_vnd` is both.
+    """
 
     notice_no: int
     payment_code: str
@@ -25,6 +32,8 @@ class NoticeSummary:
     issued_at: datetime
     amount_vnd: int
     dues_vnd: int
+    principal_outstanding_vnd: int
+    late_charge_outstanding_vnd: int
     outstanding_vnd: int
 
 
@@ -52,26 +61,53 @@ class ReceiptSummary:
 
 
 def list_notices(
-    connection: Connection, *, employer_id: UUID | None = None, after: int | None = None, limit: int
+    connection: Connection,
+    today: date,
+    *,
+    employer_id: UUID | None = None,
+    after: int | None = None,
+    latest_first: bool = False,
+    limit: int,
 ) -> list[NoticeSummary]:
-    """Notices in the order of their numbers, those after a number."""
+    """Notices in the order of their numbers, those after a number, with what is owed for their months today."""
     rows = connection.execute(
-        text("""
-            SELECT n.notice_no, n.payment_code, e.unit_code, c.period, n.due_on, n.issued_at, n.amount_vnd, d.dues_vnd,
-                   d.dues_vnd - a.allocated_vnd AS outstanding_vnd
+        text(f"""
+            SELECT n.notice_no, n.payment_code, n.employer_id, n.declaration_id, e.unit_code, c.period, n.due_on,
+                   n.issued_at, n.amount_vnd,
+                   (SELECT coalesce(sum(employee_vnd + employer_vnd), 0)::bigint FROM engine.dues
+                    WHERE declaration_id = n.declaration_id) AS dues_vnd
             FROM engine.notice n JOIN engine.employer e USING (employer_id)
             JOIN engine.declaration c USING (declaration_id)
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(employee_vnd + employer_vnd), 0)::bigint AS dues_vnd FROM engine.dues
-                WHERE declaration_id = n.declaration_id) d
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(amount_vnd), 0)::bigint AS allocated_vnd FROM engine.allocation
-                WHERE declaration_id = n.declaration_id AND kind = 'principal') a
             WHERE (CAST(:employer_id AS uuid) IS NULL OR n.employer_id = :employer_id) AND n.notice_no > :after
-            ORDER BY n.notice_no LIMIT :limit"""),
+            ORDER BY n.notice_no {"DESC" if latest_first else "ASC"} LIMIT :limit"""),
         {"employer_id": employer_id, "after": after or 0, "limit": limit},
-    )
-    return [NoticeSummary(**row._asdict()) for row in rows]
+    ).all()
+    owed = _owed_by_declaration(connection, {row.employer_id for row in rows}, today)
+    found = []
+    for row in rows:
+        told = row._asdict()
+        del told["employer_id"]
+        principal_vnd, late_charge_vnd = owed[told.pop("declaration_id")]
+        found.append(
+            NoticeSummary(
+                **told,
+                principal_outstanding_vnd=principal_vnd,
+                late_charge_outstanding_vnd=late_charge_vnd,
+                outstanding_vnd=principal_vnd + late_charge_vnd,
+            )
+        )
+    return found
+
+
+def _owed_by_declaration(connection: Connection, employers: Iterable[UUID], on: date) -> dict[UUID, tuple[int, int]]:
+    """Principal and late charge still owed for each declared month of these employers, in đồng."""
+    law = Parameters.load()
+    owed: dict[UUID, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for employer_id in employers:
+        for debit in debits_on(connection, employer_id, on, law):
+            principal_vnd, late_charge_vnd = owed[debit.declaration_id]
+            owed[debit.declaration_id] = principal_vnd + debit.principal_vnd, late_charge_vnd + debit.charge_vnd
+    return owed
 
 
 def show_notice(connection: Connection, vault: Vault, notice_no: int, employer_id: UUID | None) -> dict[str, Any]:
@@ -85,11 +121,16 @@ def show_notice(connection: Connection, vault: Vault, notice_no: int, employer_i
 
 
 def list_receipts(
-    connection: Connection, *, employer_id: UUID | None = None, after: int | None = None, limit: int
+    connection: Connection,
+    *,
+    employer_id: UUID | None = None,
+    after: int | None = None,
+    latest_first: bool = False,
+    limit: int,
 ) -> list[ReceiptSummary]:
     """Receipts in the order of their numbers, those after a number, each with its allocation."""
     rows = connection.execute(
-        text("""
+        text(f"""
             SELECT r.receipt_no, n.notice_no, e.unit_code, r.booked_on, r.amount_vnd,
                    r.amount_vnd - coalesce(sum(p.amount_vnd), 0)::bigint AS surplus_vnd,
                    coalesce(json_agg(json_build_object('fund', p.fund, 'period', p.period, 'kind', p.kind,
@@ -103,7 +144,8 @@ def list_receipts(
                 FROM engine.allocation a JOIN engine.declaration c USING (declaration_id)
                 GROUP BY 1, 2, 3, 4) p USING (receipt_id)
             WHERE (CAST(:employer_id AS uuid) IS NULL OR r.employer_id = :employer_id) AND r.receipt_no > :after
-            GROUP BY r.receipt_id, n.notice_no, e.unit_code ORDER BY r.receipt_no LIMIT :limit"""),
+            GROUP BY r.receipt_id, n.notice_no, e.unit_code
+            ORDER BY r.receipt_no {"DESC" if latest_first else "ASC"} LIMIT :limit"""),
         {"employer_id": employer_id, "after": after or 0, "limit": limit},
     )
     return [_receipt(row._asdict()) for row in rows]

@@ -1,11 +1,14 @@
 """What can go wrong between us and who asks over HTTP.
 
 AskingError
-├── NotSignedIn      nobody is known to ask
-├── NoIdentity       nobody can be known: sign-in is not configured here
-├── NotForThisRole   known, and this is not for their role
-├── FormExpired      a form without the token of its session
-└── BadCursor        a place in a list that we did not give out
+├── NotSignedIn        nobody is known to ask
+├── NoIdentity         nobody can be known: sign-in is not configured here
+├── NotForThisRole     known, and this is not for their role
+├── FormExpired        a form without the token of its session
+├── BadCursor          a place in a list that we did not give out
+├── WrongHost          asked under a name that is not this computer's
+├── AddressUnreadable  characters that no address of ours holds
+└── BodyTooLarge       more than any form of ours holds
 """
 
 from engine.errors import ThuchiError
@@ -45,3 +48,21 @@ class BadCursor(AskingError):
     """The cursor is not one that an earlier page gave out."""
 
     code = "bad_cursor"
+
+
+class WrongHost(AskingError):
+    """This is not a name of ours: ask under 127.0.0.1 or localhost."""
+
+    code = "wrong_host"
+
+
+class AddressUnreadable(AskingError):
+    """The address holds a character that no address of ours holds."""
+
+    code = "address_unreadable"
+
+
+class BodyTooLarge(AskingError):
+    """The request carries more than any form of ours holds, or does not say how much it carries."""
+
+    code = "body_too_large"

@@ -43,11 +43,12 @@ def list_payments(
     run: str | None = None,
     states: tuple[str, ...] = (),
     after: int | None = None,
+    latest_first: bool = False,
     limit: int,
 ) -> list[PaymentSummary]:
     """Payments in the order of their numbers, those after a number; None and empty mean all."""
     rows = connection.execute(
-        text("""
+        text(f"""
             SELECT p.payment_no, p.reference, r.run_code AS run, p.benefit, p.fund, p.entitled_month, p.amount_vnd,
                    p.state, p.state_reason, p.gateway, a.bank_bin, a.account_ciphertext
             FROM engine.payment p JOIN engine.payment_run r USING (run_id)
@@ -57,7 +58,7 @@ def list_payments(
                 AND (CAST(:run AS text) IS NULL OR r.run_code = :run)
                 AND (cardinality(CAST(:states AS text[])) = 0 OR p.state = ANY(:states))
                 AND p.payment_no > :after
-            ORDER BY p.payment_no LIMIT :limit"""),
+            ORDER BY p.payment_no {"DESC" if latest_first else "ASC"} LIMIT :limit"""),
         {
             "person_id": person_id,
             "reference": reference,

@@ -6,6 +6,7 @@ told in full; what is ours to repair is told by its code and the trace id alone.
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import Request
@@ -39,7 +40,10 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     asking.NoIdentity: HTTPStatus.SERVICE_UNAVAILABLE,
     asking.NotForThisRole: HTTPStatus.FORBIDDEN,
     asking.FormExpired: HTTPStatus.FORBIDDEN,
-    asking.BadCursor: HTTPStatus.UNPROCESSABLE_ENTITY,
+    asking.BadCursor: HTTPStatus.BAD_REQUEST,
+    asking.WrongHost: HTTPStatus.BAD_REQUEST,
+    asking.AddressUnreadable: HTTPStatus.BAD_REQUEST,
+    asking.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     vault.CannotOpen: HTTPStatus.INTERNAL_SERVER_ERROR,
     vault.UnsafeKeyFile: HTTPStatus.INTERNAL_SERVER_ERROR,
     law.LawError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -82,10 +86,12 @@ STATUS: dict[type[Exception], HTTPStatus] = {
 
 INVALID_PARAMETER = "invalid_parameter"
 _INVALID_TITLE = "A parameter is not as described."
-_OF_HTTP = (HTTPStatus.METHOD_NOT_ALLOWED,)
-"""What the address itself may answer, besides not_found, which has its class."""
+_OF_HTTP = (HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED)
+"""What the address or the form itself may answer, besides not_found, which has its class."""
 
 ROOTS = (errors.ThuchiError, ledger.LedgerError, gateways.GatewayError, reconciliation.ReconciliationError)
+INTERNAL_ERROR = "internal_error"
+_INTERNAL_TITLE = "Something failed on our side; the trace id finds it in the log."
 
 
 def status_of(error: Exception) -> HTTPStatus:
@@ -108,16 +114,20 @@ def catalogue() -> list[dict[str, Any]]:
     ]
     invalid = HTTPStatus.UNPROCESSABLE_ENTITY
     told.append({"code": INVALID_PARAMETER, "status": invalid.value, "title": _INVALID_TITLE})
+    internal = HTTPStatus.INTERNAL_SERVER_ERROR
+    told.append({"code": INTERNAL_ERROR, "status": internal.value, "title": _INTERNAL_TITLE})
     told += [{"code": status.name.lower(), "status": status.value, "title": f"{status.phrase}."} for status in _OF_HTTP]
     return told
 
 
 def answer(request: Request, error: Exception) -> JSONResponse:
-    """The problem document of an exception."""
+    """The problem document of an exception; of one that is not the project's own, nothing but the trace id is told."""
     status = status_of(error)
+    ours = isinstance(error, (*ROOTS, SimulatorError))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, asking.AskingError):
-        structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
-        return _document(request, status, getattr(error, "code", "error"), title_of(type(error)), None, [])
+        structlog.get_logger().error("request_failed", path=request.scope["path"], exc_info=error)
+        code, title = (_code(error), title_of(type(error))) if ours else (INTERNAL_ERROR, _INTERNAL_TITLE)
+        return _document(request, status, code, title, None, [])
     details = [
         {"code": getattr(problem, "code", _code(error)), "detail": str(problem)}
         for problem in getattr(error, "problems", ())
@@ -144,7 +154,8 @@ def answer_http(request: Request, error: Exception) -> JSONResponse:
     """No such address, or a method that it does not have."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class alone
     status = HTTPStatus(error.status_code)
-    return _document(request, status, status.name.lower(), f"{status.phrase}.", None, [], error.headers)
+    detail = error.detail if status is HTTPStatus.BAD_REQUEST else None
+    return _document(request, status, status.name.lower(), f"{status.phrase}.", detail, [], error.headers)
 
 
 def _code(error: Exception) -> str:
@@ -160,12 +171,14 @@ def _document(
     details: list[dict[str, Any]],
     headers: Any = None,
 ) -> JSONResponse:
+    # A name that is not ours must not come to stand in an address that we give out.
+    host = "" if code == asking.WrongHost.code else str(request.base_url).rstrip("/")
     content = {
-        "type": str(request.url_for("show_problem", code=code)),
+        "type": f"{host}{request.app.url_path_for('show_problem', code=code)}",
         "title": title,
         "status": status.value,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": quote(request.scope["path"]),
         "code": code,
         "errors": details,
         "trace_id": structlog.contextvars.get_contextvars().get("correlation_id"),

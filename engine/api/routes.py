@@ -23,7 +23,10 @@ from reconciliation.breaks import open_breaks
 
 router = APIRouter(prefix="/v1")
 
-On = Annotated[date | None, Query(description="The end of this day; today without it.")]
+On = Annotated[
+    date | None,
+    Query(description="The end of this day; today without it.", ge=date(1995, 1, 1), le=date(2999, 12, 31)),
+]
 
 
 @router.get("/problems/{code}", tags=["problems"])
@@ -82,8 +85,7 @@ def show_payment(user: SignedIn, connection: Reading, reference: str) -> dict[st
 @router.get("/proof", tags=["books"])
 def show_proof(_user: FinanceStaff, installation: TheInstallation, connection: Reading, on: On = None) -> ProofAnswer:
     """Where every đồng of the runs is: payments, ledger and statements."""
-    day = on or installation.clock().today()
-    return ProofAnswer.of(prove(connection, day), day)
+    return ProofAnswer.of(prove(connection, on or installation.clock().today()))
 
 
 @router.get("/trial-balance", tags=["books"])
@@ -118,10 +120,12 @@ def list_breaks(
 
 
 @router.get("/notices", tags=["contributions"])
-def list_notices(user: SignedIn, connection: Reading, cursor: Cursor = None, limit: Limit = 50) -> Page[NoticeSummary]:
-    """Notices of what is to be paid; an employer's own, or all for finance staff."""
-    own = _own(user, Role.EMPLOYER)
-    found = contributions.list_notices(connection, employer_id=own, after=place_of(cursor), limit=limit + 1)
+def list_notices(
+    user: SignedIn, installation: TheInstallation, connection: Reading, cursor: Cursor = None, limit: Limit = 50
+) -> Page[NoticeSummary]:
+    """Notices with what is owed for their months today, late charges included; an employer's own, or all for staff."""
+    own, today = _own(user, Role.EMPLOYER), installation.clock().today()
+    found = contributions.list_notices(connection, today, employer_id=own, after=place_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return Page(items=found[:limit], next_cursor=cursor_at(found[limit - 1].notice_no) if more else None)
 

@@ -65,7 +65,7 @@ def serve_command(
     host: Annotated[str, typer.Option(help="Where to listen; loopback only, as long as no identity is configured.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option()] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and tells which.")] = 8080,
 ) -> None:
     """The portal under `/` and the JSON API under `/v1`."""
     with opened() as installation:
@@ -73,8 +73,7 @@ def serve_command(
 
 
 def _serve(installation: Installation, host: str, port: int) -> None:
-    err.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
-    web.serve(installation, host, port)
+    web.serve(installation, host, port, lambda address: err.print(f"{address} (Ctrl-C to stop)"))
 
 
 @app.command()

@@ -63,6 +63,16 @@ def _place(connection: Connection, gateway: str) -> str:
     return f"collection-{open_already + 1}" if open_already else "collection"
 
 
+def notices_without_account(connection: Connection) -> int:
+    """How many notices nobody can pay, because no collection account is open."""
+    found: int = connection.execute(
+        text("""
+            SELECT count(*) FROM engine.notice
+            WHERE amount_vnd > 0 AND NOT EXISTS (SELECT FROM engine.collection_account)""")
+    ).scalar_one()
+    return found
+
+
 def expect_notices(connection: Connection, which: str, parameters: dict[str, object]) -> None:
     """Expects receipts of notices on accounts; `which` is an SQL condition over notice `n` and collection account `c`.
 

@@ -23,12 +23,20 @@ from engine.contributions.dues import FUND_LABELS, in_full
 from engine.contributions.employer import Employer
 from engine.errors import NotFound
 from engine.law.parameters import Parameters
-from engine.vault import Vault
+from engine.vault import Vault, mask
 from gateways import vietqr
 from reconciliation.references import make_reference
 
 PREFIX = "TD"
 """The first two letters of a payment code (tiền đóng)."""
+
+NO_ACCOUNT = {
+    "code": "no_collection_account",
+    "vi": "Chưa mở tài khoản chuyên thu nào: chưa thể nộp theo thông báo này.",
+    "en": "No collection account is open yet: this notice cannot be paid yet.",
+}
+"""What a notice says aloud where there is no account that it could name."""
+_PERSONAL_ID_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,15 @@ def transfer_memo(payment_code: str, unit_code: str, agency_code: str) -> str:
     return f"{payment_code}+BHXH+103+00+{unit_code}+{agency_code}+dong BHXH+"
 
 
+def shown_tax_code(tax_code: str) -> str:
+    """A tax code as it may be shown: that of a household business is its owner's personal id and is masked like one.
+
+    >>> shown_tax_code("0100000001-002"), shown_tax_code("001085000123")
+    ('0100000001-002', '••••••••0123')
+    """
+    return mask(tax_code) if len(tax_code) == _PERSONAL_ID_DIGITS else tax_code
+
+
 def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dict[str, Any]:
     """Everything that stands on a notice, as JSON data; the same notice gives the same data."""
     row = connection.execute(_NOTICE, {"notice_no": notice_no}).one_or_none()
@@ -160,7 +177,7 @@ def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dic
         "employer": {
             "unit_code": row.unit_code,
             "name": row.name,
-            "tax_code": vault.open("tax_code", row.tax_code_ciphertext),
+            "tax_code": shown_tax_code(vault.open("tax_code", row.tax_code_ciphertext)),
             "agency_code": row.agency_code,
         },
         "declaration_no": row.declaration_no,
@@ -176,6 +193,7 @@ def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dic
         "due_on": row.due_on.isoformat(),
         "memo": memo,
         "accounts": accounts,
+        "warnings": [NO_ACCOUNT] if row.amount_vnd and not accounts else [],
         "qr": _qr(accounts[0], row.amount_vnd, row.payment_code) if accounts and row.amount_vnd else None,
         "unconfirmed": list(row.unconfirmed),
         "findings": in_full(row.grounds, row.findings),

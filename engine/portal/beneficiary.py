@@ -24,7 +24,7 @@ from gateways.banks.directory import bank_of
 router = APIRouter(prefix="/beneficiary")
 
 _SHOWN = 60
-"""Payments on the first page: five years of a monthly benefit."""
+"""Payments on the first page, the latest: five years of a monthly benefit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def show_home(
     request: Request, user: Beneficiary, session: TheSession, installation: TheInstallation, connection: Reading
 ) -> Response:
     person_id = _own(user.subject)
-    payments = list_payments(connection, installation.vault, person_id=person_id, limit=_SHOWN)[::-1]
+    payments = list_payments(connection, installation.vault, person_id=person_id, latest_first=True, limit=_SHOWN)
     coming = _coming(connection, installation.vault, person_id, payments, installation.clock().now())
     return pages.render(
         request,

@@ -19,7 +19,7 @@ from engine.portal import pages
 router = APIRouter(prefix="/employer")
 
 _SHOWN = 36
-"""Notices and receipts on the page: three years of months."""
+"""Notices and receipts on the page, the latest: three years of months."""
 
 
 @router.get("")
@@ -27,12 +27,12 @@ def show_home(
     request: Request, user: Employer, session: TheSession, installation: TheInstallation, connection: Reading
 ) -> Response:
     employer_id, today = _own(user.subject), installation.clock().today()
-    notices = list_notices(connection, employer_id=employer_id, limit=_SHOWN)[::-1]
+    notices = list_notices(connection, today, employer_id=employer_id, latest_first=True, limit=_SHOWN)
     return pages.render(
         request,
         "employer/home.html",
         notices=[(notice, state_of(notice, today), (notice.due_on - today).days) for notice in notices],
-        receipts=list_receipts(connection, employer_id=employer_id, limit=_SHOWN)[::-1],
+        receipts=list_receipts(connection, employer_id=employer_id, latest_first=True, limit=_SHOWN),
         stands=_position(connection, employer_id, today),
         today=today,
         user=user,
@@ -51,7 +51,7 @@ def show_one_notice(
 ) -> Response:
     employer_id, today = _own(user.subject), installation.clock().today()
     document = show_notice(connection, installation.vault, notice_no, employer_id)
-    (summary,) = list_notices(connection, employer_id=employer_id, after=notice_no - 1, limit=1)
+    (summary,) = list_notices(connection, today, employer_id=employer_id, after=notice_no - 1, limit=1)
     return pages.render(
         request,
         "employer/notice.html",
@@ -59,6 +59,7 @@ def show_one_notice(
         summary=summary,
         state_now=state_of(summary, today),
         days_left=(summary.due_on - today).days,
+        today=today,
         qr=_drawn(document["qr"]) if document["qr"] else None,
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
@@ -81,9 +82,11 @@ def state_of(notice: NoticeSummary, today: date) -> str:
     """Where a notice stands, as one of `wording.NOTICE_STATES`."""
     if notice.outstanding_vnd == 0:
         return "paid"
+    if notice.principal_outstanding_vnd == 0:
+        return "charge_owed"
     if today > notice.due_on:
         return "overdue"
-    return "open" if notice.outstanding_vnd == notice.dues_vnd else "partly_paid"
+    return "open" if notice.principal_outstanding_vnd == notice.dues_vnd else "partly_paid"
 
 
 def _own(subject: UUID | None) -> UUID:

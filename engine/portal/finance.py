@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 from sqlalchemy import Connection, text
 
 from engine.api import runs
@@ -32,6 +33,7 @@ _RUNS_SHOWN = 24
 _PAYMENTS_SHOWN = 50
 _EXCEPTIONS_SHOWN = 100
 _UNFINISHED = {PaymentState.APPROVED, PaymentState.IN_TRANSIT}
+OnDay = Annotated[date, Field(ge=date(1995, 1, 1), le=date(2999, 12, 31))]
 NEEDS_A_HAND = (PaymentState.FAILED, PaymentState.RETURNED, PaymentState.HELD)
 
 
@@ -174,7 +176,7 @@ def show_proof(
     session: TheSession,
     installation: TheInstallation,
     connection: Reading,
-    on: date | None = None,
+    on: Annotated[Literal[""] | OnDay, Query()] = "",
 ) -> Response:
     day = on or installation.clock().today()
     balances = trial_balance(connection, day)

@@ -1,18 +1,19 @@
 """From a template and its values to a page: languages, the words around every page, and pages that refuse."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import structlog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -36,7 +37,11 @@ def render(request: Request, template: str, *, status: HTTPStatus = HTTPStatus.O
         _environment(language)
         .get_template(template)
         .render(
-            language=language, address=request.url.path, link=_links(language), other_language=_other(request), **values
+            language=language,
+            address=request.scope["path"],
+            link=_links(language),
+            other_language=_other(request),
+            **values,
         )
     )
     return HTMLResponse(content, status_code=status)
@@ -59,15 +64,37 @@ def refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, NoIdentity):
         return render(request, "no_identity.html", status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        structlog.get_logger().error("page_failed", path=request.url.path, exc_info=error)
+        structlog.get_logger().error("page_failed", path=request.scope["path"], exc_info=error)
+    return _refused(request, status)
+
+
+def misunderstood(request: Request, error: Exception) -> Response:
+    """An address that stands for nothing, or values behind it that are not what the page knows: each is named."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class alone
+    places = [found["loc"] for found in error.errors()]
+    if any(place[0] == "path" for place in places):
+        return _refused(request, HTTPStatus.NOT_FOUND)
+    return _refused(request, HTTPStatus.BAD_REQUEST, [str(place[1]) for place in places if len(place) > 1])
+
+
+def not_served(request: Request, error: Exception) -> Response:
+    """No such address, or one that is not asked for in this way."""
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this class alone
+    return _refused(request, HTTPStatus(error.status_code))
+
+
+def _refused(request: Request, status: HTTPStatus, wrong: Sequence[str] = ()) -> Response:
+    """A page that says what cannot be shown, and what the visitor can do; `wrong` names values of the address."""
     trace_id = structlog.contextvars.get_contextvars().get("correlation_id")
-    return render(request, "refused.html", status=status, code=status.value, trace_id=trace_id)
-
-
-def not_found(request: Request, error: Exception) -> Response:
-    """No such address, or one that is not understood."""
-    status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-    return render(request, "refused.html", status=status, code=status.value, trace_id=None)
+    failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return render(
+        request,
+        "refused.html",
+        status=status,
+        words=wording.REFUSALS.get(status, wording.FAILED if failed else wording.REFUSALS[HTTPStatus.BAD_REQUEST]),
+        wrong=[wording.PARAMETERS[name] for name in dict.fromkeys(wrong) if name in wording.PARAMETERS],
+        trace_id=trace_id if failed else None,
+    )
 
 
 def _links(language: str) -> Callable[..., str]:
@@ -80,11 +107,16 @@ def _links(language: str) -> Callable[..., str]:
 
 
 def _other(request: Request) -> str:
-    """The same page in the other language."""
+    """The same page in the other language; after a form that was refused, the first page.
+
+    The path is what somebody typed: as a link it begins with one slash, or a browser would read a host's name in it.
+    """
     kept = {name: value for name, value in request.query_params.items() if name != "lang"}
     if language_of(request) == "vi":
         kept["lang"] = "en"
-    return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+    typed = request.scope["path"] if request.method == "GET" else ""
+    path = "/" + quote(typed.lstrip("/\\"))
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 @cache

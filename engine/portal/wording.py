@@ -7,6 +7,7 @@ test finds the one without.
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
+from http import HTTPStatus
 from typing import NamedTuple
 
 from engine.clock import VIET_NAM
@@ -105,6 +106,7 @@ NOTICE_STATES = {
     "paid": Look(_("Đã nộp đủ"), "good", "check"),
     "partly_paid": Look(_("Còn thiếu"), "wait", "pause"),
     "open": Look(_("Chờ nộp"), "quiet", "ring"),
+    "charge_owed": Look(_("Còn nợ tiền chậm đóng"), "wait", "pause"),
     "overdue": Look(_("Quá hạn"), "bad", "cross"),
 }
 OUTCOMES = {
@@ -168,6 +170,40 @@ CASES = {
     "still unknown after every inquiry; a statement decides": _(
         "Tra soát chưa có kết luận; chờ sao kê của ngân hàng quyết định"
     ),
+}
+
+
+class Refusal(NamedTuple):
+    """Why a page is not shown, and what the visitor can do."""
+
+    title: str
+    advice: str
+
+
+FAILED = Refusal(_("Chưa thực hiện được"), _("Lỗi đã được ghi lại. Xin thử lại sau ít phút."))
+REFUSALS: Mapping[int, Refusal] = {
+    HTTPStatus.BAD_REQUEST: Refusal(_("Địa chỉ có chỗ chưa đúng"), _("Xin sửa lại địa chỉ, hoặc đi lại từ trang đầu.")),
+    HTTPStatus.FORBIDDEN: Refusal(
+        _("Trang này dành cho vai khác"), _("Nếu vừa gửi một biểu mẫu, hãy mở lại trang rồi gửi lại.")
+    ),
+    HTTPStatus.NOT_FOUND: Refusal(
+        _("Không tìm thấy trang"), _("Địa chỉ không đúng, hoặc nội dung này không thuộc về ông bà.")
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: Refusal(
+        _("Không mở được trang theo cách này"),
+        _("Trang này chỉ nhận biểu mẫu của chính hệ thống; hãy về trang đầu."),
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: Refusal(
+        _("Hệ thống đang tạm nghỉ"), _("Cơ sở dữ liệu chưa trả lời. Xin thử lại sau ít phút.")
+    ),
+}
+PARAMETERS = {
+    "on": _("Ngày: chọn một ngày có thật, viết năm-tháng-ngày"),
+    "run": _("Đợt chi trả: không quá 40 ký tự"),
+    "state": _("Trạng thái: chọn một trạng thái trong danh sách"),
+    "cursor": _("Vị trí trong danh sách: đi lại từ đầu danh sách"),
+    "user": _("Người dùng: chọn một người trong danh sách"),
+    "form_token": _("Mã của biểu mẫu: mở lại trang rồi gửi lại"),
 }
 
 

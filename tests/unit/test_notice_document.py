@@ -8,7 +8,17 @@ import zxingcpp
 from PIL import Image
 
 from engine.contributions.amount_words import in_words
-from engine.contributions.notices import PREFIX, Asked, Position, asked, notice_pdf, notice_png, transfer_memo
+from engine.contributions.notices import (
+    NO_ACCOUNT,
+    PREFIX,
+    Asked,
+    Position,
+    asked,
+    notice_pdf,
+    notice_png,
+    shown_tax_code,
+    transfer_memo,
+)
 from gateways.vietqr import PURPOSE_LENGTH, VietQr, build, parse
 from reconciliation.references import find_references, is_reference, make_reference
 
@@ -43,6 +53,7 @@ def _document(**changes: Any) -> dict[str, Any]:
         "accounts": [
             {"bank_bin": "999999", "bank": "SimBank", "holder_name": "BHXH VIET NAM", "account": "8800000000003"}
         ],
+        "warnings": [],
         "qr": QR,
         "unconfirmed": ["allocation_order"],
     } | changes
@@ -74,7 +85,24 @@ def test_vietnamese_letters_have_a_shape_of_their_own(letter: str) -> None:
 
 
 def test_a_notice_with_nothing_to_pay_has_no_code() -> None:
-    assert zxingcpp.read_barcodes(_picture(_document(qr=None, accounts=[]))) == []
+    assert zxingcpp.read_barcodes(_picture(_document(qr=None))) == []
+
+
+def test_a_notice_without_an_account_says_so_on_paper() -> None:
+    silent = _document(qr=None, accounts=[])
+    assert notice_png(silent | {"warnings": [NO_ACCOUNT]}) != notice_png(silent)
+
+
+@pytest.mark.parametrize(
+    ("tax_code", "shown"),
+    [
+        ("0100000001", "0100000001"),
+        ("0100000001-002", "0100000001-002"),
+        ("001085000123", "••••••••0123"),
+    ],
+)
+def test_the_tax_code_of_a_person_is_masked_and_that_of_a_company_is_not(tax_code: str, shown: str) -> None:
+    assert shown_tax_code(tax_code) == shown
 
 
 @pytest.mark.parametrize(
