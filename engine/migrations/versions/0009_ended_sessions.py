@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0009_ended_sessions"
-down_revision = "0007_seals"
+down_revision = "0008_posting"
 
 _SQL = """
 CREATE TABLE engine.ended_session (
