@@ -169,9 +169,9 @@ class BridgingAllowance:
 _BRIDGING = Step(
     "pre_social_pension_allowance",
     "số tháng T = bình quân × 2 × số năm / trợ cấp hưu trí xã hội, làm tròn lên; T vượt số tháng D đến tuổi thì mức = "
-    "S + (T - D) × S / D (công thức dựng lại)",
+    "S + (T - D) × S / D",
     "months T = average x 2 x years / social pension, rounded up; if T exceeds the months D to its age, the amount is "
-    "S + (T - D) x S / D (rebuilt formula)",
+    "S + (T - D) x S / D",
 )
 
 

@@ -1,8 +1,9 @@
 """The numbers that law fixes, by date, each with the article that fixes it.
 
 A parameter is a YAML file under `parameters/<area>/`. Its values follow each other without gap or overlap, and
-each cites its document and says how sure we are of it. Money is whole đồng; anything with a fraction is quoted
-text and becomes a Decimal. A floating-point number anywhere is refused.
+each cites its document and says how sure we are of it. Where a value existed that we have not been able to read, the
+file says so under `unknown`, with the reason; nothing is ever filled in for it. Money is whole đồng; anything with a
+fraction is quoted text and becomes a Decimal. A floating-point number anywhere is refused.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -27,6 +29,8 @@ PARAMETERS_DIRECTORY = HOME / "parameters"
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _FILE_KEYS = {"description", "label", "unit", "values"}
+_GAPS = "unknown"
+_GAP_KEYS = {"from", "to", "why"}
 _VALUE_KEYS = {
     "from",
     "to",
@@ -78,6 +82,15 @@ _RANK = {Confidence.OFFICIAL: 0, Confidence.SECONDARY: 1, Confidence.UNCONFIRMED
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Days on which a value held that we have not been able to read, and why."""
+
+    starts_on: date
+    ends_on: date
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A named parameter with all its values in order of time."""
 
@@ -87,6 +100,18 @@ class Parameter:
     label: str
     unit: str
     values: tuple[DatedValue, ...]
+    gaps: tuple[Gap, ...] = ()
+
+    def stretches(self) -> Sequence[tuple[date, date | None]]:
+        """The stretches of days without interruption on which there is a value (None: still)."""
+        found: list[tuple[date, date | None]] = []
+        for value in self.values:
+            last_end = found[-1][1] if found else None
+            if last_end is not None and last_end + _DAY == value.starts_on:
+                found[-1] = (found[-1][0], value.ends_on)
+            else:
+                found.append((value.starts_on, value.ends_on))
+        return found
 
 
 class Parameters:
@@ -150,7 +175,8 @@ class Parameters:
             found = self._by_name[name].values[place]
             if found.ends_on is None or on <= found.ends_on:
                 return found
-        raise NoValueOnDate(f"{name} has no value on {on}; {self._dates_of(name)}")
+        why = "".join(f" ({gap.why})" for gap in self._by_name[name].gaps if gap.starts_on <= on <= gap.ends_on)
+        raise NoValueOnDate(f"{name} has no value on {on}{why}; {self._dates_of(name)}")
 
     def value(self, name: str, on: date, known_on: date | None = None) -> Any:
         """The bare value on a day, optionally as it was known on another."""
@@ -158,11 +184,11 @@ class Parameters:
         return law.at(name, on).value
 
     def _dates_of(self, name: str) -> str:
-        values = self._by_name[name].values
-        if not values:
+        stretches = self._by_name[name].stretches()
+        if not stretches:
             return f"no document that gives one had been issued by {self._known_on}"
-        end = values[-1].ends_on
-        return f"values exist from {values[0].starts_on} {'on' if end is None else f'to {end}'}"
+        dates = (f"from {start} {'on' if end is None else f'to {end}'}" for start, end in stretches)
+        return f"values exist {', '.join(dates)}"
 
 
 def law_version() -> str:
@@ -204,18 +230,21 @@ def _version(documents_file: Path, directory: Path) -> str:
 
 
 def _problems(raw: Any, known: Mapping[str, Document]) -> list[str]:
-    if not isinstance(raw, dict) or set(raw) != _FILE_KEYS:
-        return [f"must have exactly the keys {', '.join(sorted(_FILE_KEYS))}"]
+    if not isinstance(raw, dict) or set(raw) - {_GAPS} != _FILE_KEYS:
+        return [f"must have exactly the keys {', '.join(sorted(_FILE_KEYS))} and perhaps {_GAPS}"]
     if not raw["values"]:
         return ["has no values"]
-    problems: list[str] = []
-    previous: Any = None
+    gaps = raw.get(_GAPS, [])
+    problems = [f"{gap.get('from')}: a gap has exactly the keys from, to, why" for gap in gaps if set(gap) != _GAP_KEYS]
+    if problems:
+        return problems
     for entry in raw["values"]:
-        when = entry.get("from")
-        problems += [f"{when}: {problem}" for problem in _entry_problems(entry, known)]
-        if previous is not None and isinstance(when, date):
-            problems += _seam_problems(previous, when)
-        previous = entry
+        problems += [f"{entry.get('from')}: {problem}" for problem in _entry_problems(entry, known)]
+    dated = [entry for entry in (*raw["values"], *gaps) if isinstance(entry.get("from"), date)]
+    if raw["values"] != sorted(raw["values"], key=lambda entry: str(entry.get("from"))):
+        problems.append("its values do not stand in order of time")
+    for earlier, later in pairwise(sorted(dated, key=lambda entry: str(entry["from"]))):
+        problems += _seam_problems(earlier, later["from"])
     return problems
 
 
@@ -275,7 +304,8 @@ def _misfit(value: Any, model: Any) -> str | None:
 
 def _parameter(path: Path, raw: Mapping[str, Any], known: Mapping[str, Document]) -> Parameter:
     values = tuple(_dated(path.stem, entry, known) for entry in raw["values"])
-    return Parameter(path.stem, path.parent.name, raw["description"], raw["label"], raw["unit"], values)
+    gaps = tuple(Gap(gap["from"], gap["to"], str(gap["why"])) for gap in raw.get(_GAPS, []))
+    return Parameter(path.stem, path.parent.name, raw["description"], raw["label"], raw["unit"], values, gaps)
 
 
 def _dated(name: str, entry: Mapping[str, Any], known: Mapping[str, Document]) -> DatedValue:
@@ -307,10 +337,15 @@ def _exact(value: Any) -> Any:
 
 
 def _as_known(parameter: Parameter, day: date) -> Parameter:
-    values = [value for value in parameter.values if value.issued_on <= day]
-    for place, value in enumerate(values):
-        follows = values[place + 1].starts_on - _DAY if place + 1 < len(values) else None
-        last_of_all = value is parameter.values[-1]
-        if value.ends_on != follows and not last_of_all:
-            values[place] = replace(value, ends_on=follows)
+    """The values that had been issued; the last one known before others were issued runs on to the next known one."""
+    known = [value for value in parameter.values if value.issued_on <= day]
+    values = []
+    for place, value in enumerate(known):
+        successor = next((later for later in parameter.values if later.starts_on > value.starts_on), None)
+        if successor is None or successor.issued_on <= day:
+            values.append(value)
+            continue
+        limits = [later.starts_on for later in known[place + 1 : place + 2]]
+        limits += [gap.starts_on for gap in parameter.gaps if gap.starts_on > value.starts_on]
+        values.append(replace(value, ends_on=min(limits) - _DAY if limits else None))
     return replace(parameter, values=tuple(values))

@@ -84,7 +84,7 @@ def assess_pension(facts: PensionFacts, as_of: date, law: Parameters) -> Pension
         raise FactsImpossible("history", f"{history[-1].last} does not lie before the pension starts")
     months = sum(period.months for period in history)
     compulsory = sum(period.months for period in history if period.regime is not WageRegime.VOLUNTARY)
-    reference = _reference_age(facts, history, compulsory, as_of, law, record)
+    reference = _reference_age(facts, history, as_of, law, record)
     early_months = max(0, reference.start - start)
     reason = _refusal(facts, months, compulsory, early_months, as_of, law, record)
     if reason is not None:
@@ -99,12 +99,13 @@ def assess_pension(facts: PensionFacts, as_of: date, law: Parameters) -> Pension
     early = Earliness.of(early_months, reference.age_months) if early_months else None
     rate = pension_rate(facts.sex, months, as_of, law, record, early)
     joined_before = facts.participated_before_july_2025
+    first = next((period.first for period in history if period.regime is not WageRegime.VOLUNTARY), start)
     amount = pension_amount(
         average.average_vnd,
         rate,
         compulsory,
         facts.category,
-        _joined_in_time(history[0].first, as_of, law) if joined_before is None else joined_before,
+        _joined_in_time(first, as_of, law) if joined_before is None else joined_before,
         as_of,
         law,
         record,
@@ -207,7 +208,7 @@ _KEPT_AGE = Step(
 
 
 def _reference_age(
-    facts: PensionFacts, history: Sequence[Period], compulsory: int, on: date, law: Parameters, record: Record
+    facts: PensionFacts, history: Sequence[Period], on: date, law: Parameters, record: Record
 ) -> RetirementAge:
     """The age without reduction: the ordinary or lowered one, or the one that voluntary participants keep."""
     birth = Month.containing(facts.birth_date)
@@ -216,12 +217,11 @@ def _reference_age(
     if not voluntary or law.value("governing_law", on) != "law_2024":
         return age
     kept = law.at("voluntary_kept_age", on)
-    needed = law.value("qualifying_months", on)["ordinary"]
     months = sum(period.months for period in voluntary)
     joined_before = date.fromisoformat(kept.value["joined_before"])
+    # Decree 158/2025 Article 17(2) gives the former age to mixed careers too, however long their compulsory part.
     if (
-        compulsory >= needed
-        or months < kept.value["months"]
+        months < kept.value["months"]
         or voluntary[0].first.first_day >= joined_before
         or kept.value[facts.sex] >= age.age_months
     ):

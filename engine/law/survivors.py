@@ -205,7 +205,8 @@ def qualifies(relative: Relative, on: date, law: Parameters, record: Record) -> 
     impaired = relative.impairment_percent >= rule.value["impairment_percent"]
     if relative.relation is Relation.CHILD:
         grown = _reached(relative.birth_date, rule.value["child_years"] * MONTHS_IN_YEAR, month)
-        fit, tested = not grown or impaired, grown
+        # Law 58/2014 Article 67(3) tests no child for income; Law 41/2024 Article 86(3) tests those of full age.
+        fit, tested = not grown or impaired, grown and rule.value["impaired_child"] == "tested"
     else:
         fit, tested = impaired or _full_age(relative, month, rule, law), True
     poor = relative.monthly_income_vnd < level.value

@@ -135,12 +135,12 @@ def test_a_file_that_is_no_list_of_cases_is_refused(content: str, tmp_path: Path
 
 def test_an_unconfirmed_parameter_is_named() -> None:
     case = {
-        "name": "allowance",
-        "rule": "pre_social_pension_allowance",
+        "name": "receipt",
+        "rule": "allocation",
         "as_of": "2026-08-01",
-        "given": {"average": 5_000_000, "contribution_months": 120, "months_to_social_pension_age": 216},
+        "given": {"received": 10_000_000, "debts_total": 8_000_000},
     }
 
     (assessment,) = assess_cases([case], Parameters.load())
 
-    assert assessment.record.unconfirmed() == ("pre_social_pension",)
+    assert assessment.record.unconfirmed() == ("allocation_order",)

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,12 @@ FIRST = {
 SECOND = FIRST | {"from": date(2021, 1, 1), "to": date(2021, 12, 31), "value": "2.5"}
 
 
-def read(directory: Path, *values: object, name: str = "one") -> Parameters:
+def read(directory: Path, *values: object, name: str = "one", unknown: object = None) -> Parameters:
     area = directory / "area"
     area.mkdir(exist_ok=True)
-    content = {"description": "d", "label": "l", "unit": "u", "values": list(values)}
+    content: dict[str, object] = {"description": "d", "label": "l", "unit": "u", "values": list(values)}
+    if unknown is not None:
+        content["unknown"] = unknown
     (area / f"{name}.yaml").write_text(yaml.safe_dump(content))
     return read_parameters(directory, documents())
 
@@ -63,6 +66,49 @@ def test_a_day_without_a_value_is_an_error_that_says_which_days_have_one(on: dat
 def test_a_file_with_a_mistake_is_refused(values: list[object], problem: str, tmp_path: Path) -> None:
     with pytest.raises(ParametersUnreadable, match=problem):
         read(tmp_path, *values)
+
+
+def test_a_value_that_nobody_has_read_is_an_error_that_says_so_and_which_days_have_one() -> None:
+    law = Parameters.load()
+
+    with pytest.raises(NoValueOnDate, match=r"Circular 01/2023.*from 2020-01-01 to 2020-12-31, from 2022-01-01"):
+        law.at("wage_indices", date(2023, 6, 1))
+    with pytest.raises(NoValueOnDate, match="from 2024-01-01 to 2026-12-31"):
+        law.at("wage_indices", date(2027, 1, 1))
+    assert law.at("wage_indices", date(2024, 12, 1)).value[1994] == Decimal("5.43")
+    assert law.at("wage_indices", date(2026, 8, 1)).value[1994] == Decimal("5.81")
+
+
+def test_a_gap_must_be_told_with_its_reason(tmp_path: Path) -> None:
+    third = SECOND | {"from": date(2023, 1, 1), "to": date(2023, 12, 31)}
+    gap = {"from": date(2022, 1, 1), "to": date(2022, 12, 31), "why": "not read"}
+
+    law = read(tmp_path, FIRST, SECOND, third, unknown=[gap])
+    with pytest.raises(NoValueOnDate, match=r"not read.*to 2021-12-31, from 2023-01-01"):
+        law.at("one", date(2022, 6, 1))
+    with pytest.raises(ParametersUnreadable, match="no value between"):
+        read(tmp_path, FIRST, SECOND, third)
+    with pytest.raises(ParametersUnreadable, match="exactly the keys from, to, why"):
+        read(tmp_path, FIRST, SECOND, third, unknown=[gap | {"whose": "ours"}])
+
+
+def test_every_table_of_wage_indices_follows_one_series_of_prices() -> None:
+    """Index of a year in two tables: their ratio is that of two price indices, the same for every year of wages.
+
+    The dispatch of 2026 prints 4.91 for 1995, where the series would give 4.93; the printed number is the law.
+    """
+    printed_otherwise = {(2026, 1995)}
+    tables = [value for value in Parameters.load().parameter("wage_indices").values if 1994 in value.value]
+    half = Decimal("0.0051")
+    for earlier, later in pairwise(tables):
+        rows = {
+            year: (earlier.value[year], later.value[year])
+            for year in earlier.value
+            if earlier.value[year] > 1 and (later.starts_on.year, year) not in printed_otherwise
+        }
+        lowest = max((new - half) / (old + half) for old, new in rows.values())
+        highest = min((new + half) / (old - half) for old, new in rows.values())
+        assert lowest <= highest, (earlier.starts_on, later.starts_on)
 
 
 def test_a_name_stands_once_over_all_areas(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.law.allocation import Debt, allocate
-from engine.law.average import career_average, last_months
+from engine.law.average import career_average
 from engine.law.calendar import Month, counted_years
 from engine.law.contributions import Employment, Fund, assess_contribution
 from engine.law.employer_account import Dues, Receipt, employer_account
@@ -17,6 +17,7 @@ from engine.law.parameters import Parameters
 from engine.law.pension_rate import Earliness, pension_rate
 from engine.law.people import Period, Sex, WageRegime
 from engine.law.retirement import retirement_age
+from engine.law.state_wages import last_months
 from engine.law.survivor_lump_sums import pensioner_lump_sum
 
 LAW = Parameters.load()

@@ -6,14 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from engine.law.average import (
-    YearOfWages,
-    average_article,
-    average_window,
-    indexed_by,
-    indexed_sum,
-    last_months,
-)
+from engine.law.average import average_article
 from engine.law.calendar import Month
 from engine.law.case_fields import list_of, mapping_of, month, number, table, whole, word
 from engine.law.case_rules.forms import (
@@ -29,11 +22,13 @@ from engine.law.case_rules.forms import (
 )
 from engine.law.errors import FactsImpossible
 from engine.law.findings import Record, Step, number_text
+from engine.law.indices import YearOfWages, indexed_by, indexed_sum
 from engine.law.parameters import Parameters
 from engine.law.pension import pension_amount
 from engine.law.pension_rate import pension_rate
 from engine.law.people import Category, Period, WageRegime, in_order
 from engine.law.rounding import TRUNCATED, average_earnings_vnd, benefit_vnd
+from engine.law.state_wages import average_window, last_months
 
 
 @rule("average_window", first_contribution=DAY, regime=word({"private": "private", "state": "state"}))
@@ -307,7 +302,7 @@ def _window_of_periods(given: Given, law: Parameters, record: Record) -> Mapping
     state = [period for period in history if period.regime is WageRegime.STATE]
     if not state:
         raise FactsImpossible("periods", "hold no month under the State wage regime")
-    window = average_window(state[0].first.first_day, law, record)
+    window = average_window(history[0].first.first_day, law, record)
     parts = last_months(state, window)
     return {
         "state_months": sum(period.months for period in state),
