@@ -25,7 +25,10 @@ class PaymentEvent:
     credit: str
 
 
-_EXPENSE = "'benefit_expense.' || p.benefit"
+# What pays again money that came back is expensed already: it is owed from what was returned.
+_EXPENSE = """CASE WHEN EXISTS (
+        SELECT FROM engine.payment o WHERE o.reissued_by = p.payment_id AND o.state = 'returned')
+    THEN 'returned_payable' ELSE 'benefit_expense.' || p.benefit END"""
 _PAYABLE = "'benefits_payable'"
 _IN_TRANSIT = "'in_transit.' || p.gateway"
 _CASH = "a.ledger_account"

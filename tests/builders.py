@@ -15,7 +15,7 @@ from engine.clock import VIET_NAM
 from engine.database import Database
 from engine.embedded import EmbeddedServer
 from engine.installation import Installation
-from engine.payments import gateways, run
+from engine.payments import gateways, planning, run
 from engine.payments.batch import dispatch
 from engine.vault import Vault
 from gateways.signing import ensure_key
@@ -123,7 +123,7 @@ def add_world(database: Database, vault: Vault, world: list[Payee], base_url: st
 def approved_run(database: Database) -> None:
     """Plans, submits and approves everything due for November 2026."""
     with database.transaction("lan") as connection:
-        run.plan(connection, PERIOD, PAY_ON, "simbank", frozenset(), AT)
+        planning.plan(connection, PERIOD, PAY_ON, "simbank", frozenset(), AT)
         run.submit(connection, RUN, "lan", AT)
     for person in ("minh", "hoa"):
         with database.transaction(person) as connection:

@@ -12,7 +12,7 @@ from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_result
 from engine.errors import WrongInput
-from engine.payments import run
+from engine.payments import planning, run
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -55,9 +55,30 @@ def run_plan(
     """Plans everything due for a month that no run covers yet."""
     with opened() as installation, installation.database.transaction(person) as connection:
         clock = installation.clock()
-        planned = run.plan(
+        planned = planning.plan(
             connection,
             period.date(),
+            pay_on.date() if pay_on else clock.today(),
+            gateway,
+            frozenset(allow_unconfirmed or ()),
+            clock.now(),
+        )
+    print_result(asdict(planned), as_json)
+
+
+@run_commands.command("reissue")
+def run_reissue(
+    person: As,
+    gateway: Annotated[str, typer.Option()] = "simbank",
+    pay_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    allow_unconfirmed: Annotated[list[str] | None, typer.Option(help="An unconfirmed legal value to allow.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lập đợt chi lại: plans a run of what failed or came back, for payees whose account has changed since."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        clock = installation.clock()
+        planned = planning.plan_reissues(
+            connection,
             pay_on.date() if pay_on else clock.today(),
             gateway,
             frozenset(allow_unconfirmed or ()),
@@ -135,6 +156,14 @@ def run_resume(run_code: RunCode, person: As) -> None:
     """Lets a stopped run go on."""
     with opened() as installation, installation.database.transaction(person) as connection:
         run.resume(connection, run_code, installation.clock().now())
+
+
+@run_commands.command("cancel")
+def run_cancel(run_code: RunCode, person: As, reason: Annotated[str, typer.Option()], as_json: AsJson = False) -> None:
+    """Hủy đợt: cancels every payment of a run that is not with a bank yet; they become due again."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        cancelled = run.cancel(connection, run_code, reason, installation.clock().now())
+    print_result({"cancelled": cancelled}, as_json)
 
 
 @sending_commands.command("stop")

@@ -26,7 +26,7 @@ from engine.demonstration.population import write_population
 from engine.demonstration.processes import other_processes
 from engine.errors import WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
-from engine.payments import gateways, run
+from engine.payments import gateways, planning, run
 from engine.payments.agreement import require_agreement
 from engine.payments.batch import dispatch
 from engine.payments.proof import Proof, prove
@@ -149,7 +149,7 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
     with report.timed("run"):
         with database.transaction("preparer") as connection:
             allowed = _unconfirmed_of_awards(connection)
-            planned = run.plan(connection, PERIOD, PAY_ON, GATEWAY, frozenset(allowed), at)
+            planned = planning.plan(connection, PERIOD, PAY_ON, GATEWAY, frozenset(allowed), at)
         with database.transaction("preparer") as connection:
             run.submit(connection, planned.run_code, "preparer", at)
         for person in ("approver", "authoriser"):

@@ -18,13 +18,21 @@ WITH book AS (
         FROM ledger.line l JOIN ledger.account a ON a.account_id = l.debit_account_id) sides
     WHERE account = 'benefits_payable' OR account = 'returned_payable' OR account LIKE 'in\\_transit.%'
     GROUP BY account, fund, run),
+-- What is paid again leaves the money that came back under its own run: what came back stays with the earlier one.
+again AS (
+    SELECT p.fund, r.run_code AS run, p.amount_vnd
+    FROM engine.payment o JOIN engine.payment p ON p.payment_id = o.reissued_by
+    JOIN engine.payment_run r ON r.run_id = p.run_id
+    WHERE o.state = 'returned' AND p.state NOT IN ('planned', 'cancelled')),
 states AS (
+    SELECT account, fund, run, sum(amount_vnd)::bigint AS amount_vnd FROM (
     SELECT CASE WHEN p.state = 'in_transit' THEN 'in_transit.' || p.gateway
                 WHEN p.state = 'returned' THEN 'returned_payable' ELSE 'benefits_payable' END AS account,
-           p.fund, r.run_code AS run, sum(p.amount_vnd)::bigint AS amount_vnd
+           p.fund, r.run_code AS run, p.amount_vnd
     FROM engine.payment p JOIN engine.payment_run r USING (run_id)
     WHERE p.state IN ('approved', 'held', 'failed', 'in_transit', 'returned')
-    GROUP BY 1, 2, 3)
+    UNION ALL SELECT 'returned_payable', fund, run, -amount_vnd FROM again) each
+    GROUP BY account, fund, run)
 SELECT account, fund, run, coalesce(book.amount_vnd, 0) AS book_vnd, coalesce(states.amount_vnd, 0) AS states_vnd
 FROM book FULL JOIN states USING (account, fund, run)
 WHERE coalesce(book.amount_vnd, 0) <> coalesce(states.amount_vnd, 0)

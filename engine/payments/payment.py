@@ -52,7 +52,9 @@ DROP = Transition("drop", PaymentState.PLANNED, PaymentState.CANCELLED, None)
 CANCEL = Transition("cancel", PaymentState.APPROVED, PaymentState.CANCELLED, bookkeeping.PAYMENT_CANCELLED)
 CANCEL_HELD = Transition("cancel", PaymentState.HELD, PaymentState.CANCELLED, bookkeeping.PAYMENT_CANCELLED)
 
-TRANSITIONS = (APPROVE, HOLD, RELEASE, SEND, TRY_AGAIN, FAIL, SETTLE, RETURN, DROP, CANCEL, CANCEL_HELD)
+TAKE_BACK = Transition("take_back", PaymentState.FAILED, PaymentState.CANCELLED, bookkeeping.PAYMENT_CANCELLED)
+
+TRANSITIONS = (APPROVE, HOLD, RELEASE, SEND, TRY_AGAIN, FAIL, SETTLE, RETURN, DROP, CANCEL, CANCEL_HELD, TAKE_BACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,99 +1,36 @@
-"""Đợt chi trả: a payment run is planned from awards, submitted by one person and approved by two others.
+"""Đợt chi trả: a planned run is submitted by one person and approved by two others; stopped, cancelled, held in part.
 
 What the signatures cover is hashed by the database, shard by shard: payee, account, amount, purpose, law version. The
 hash is computed again at each signature and before each batch is built, so a change after signing stops the money.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, column, insert, literal, select, table, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from engine import audit
-from engine.awards.due import due_for
-from engine.awards.tables import award
 from engine.clock import business_date
-from engine.errors import NotAllowed, NotFound, WrongInput
-from engine.payments.payment import APPROVE, HOLD, RELEASE, Transition, Voucher, move
-from reconciliation.references import reference_sql
-
-payment = table("payment", column("award_id"), column("entitled_month"), column("state"), schema="engine")
-
-SHARD_SIZE = 1000
-"""Payments in one shard: what one hash covers and one journal entry posts."""
+from engine.errors import NotAllowed, NotFound
+from engine.payments.payment import (
+    APPROVE,
+    CANCEL,
+    CANCEL_HELD,
+    DROP,
+    HOLD,
+    RELEASE,
+    TAKE_BACK,
+    Transition,
+    Voucher,
+    move,
+)
+from reconciliation import breaks
+from reconciliation.breaks import BreakClass
 
 LEVELS = ("preparer", "approver", "authoriser")
 """Who signs: the maker (người lập) is level 0, then the checker (người duyệt) and the authoriser (người chuẩn chi)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    run_code: str
-    payments: int
-    amount_vnd: int
-    without_account: int
-    """Payees left out because no payout account of theirs is known; they stay due."""
-    unconfirmed: tuple[str, ...]
-    """Unconfirmed legal values these payments rest on; the run names them and both approvers see them."""
-
-
-def plan(
-    connection: Connection, period: date, pay_on: date, gateway: str, allowed_unconfirmed: frozenset[str], at: datetime
-) -> PlannedRun:
-    """Plans everything due for a month that no live payment covers yet.
-
-    Raises `WrongInput` if an award rests on an unconfirmed legal value that the run does not name, or if nothing is
-    due. `period` is the first day of the month of entitlement (kỳ chi trả), `pay_on` the day of payment.
-    """
-    number = 1 + (
-        connection.scalar(text("SELECT count(*) FROM engine.payment_run WHERE period = :period"), {"period": period})
-        or 0
-    )
-    run_code = f"{period:%Y-%m}/{number}"
-    run_id: UUID = connection.execute(
-        text("""
-            INSERT INTO engine.payment_run (run_code, period, pay_on, allowed_unconfirmed, planned_at)
-            VALUES (:run_code, :period, :pay_on, :allowed, :at) RETURNING run_id"""),
-        {
-            "run_code": run_code,
-            "period": period,
-            "pay_on": pay_on,
-            "allowed": sorted(allowed_unconfirmed),
-            "at": at,
-        },
-    ).scalar_one()
-    _stage_due(connection, period, pay_on, at)
-    unconfirmed = _require_named(connection, allowed_unconfirmed)
-    _require_paying_accounts(connection, gateway)
-    connection.execute(
-        text(f"""
-            INSERT INTO engine.payment (payment_no, reference, run_id, shard, award_id, person_id, payout_account_id,
-                gateway, entitled_month, benefit, fund, purpose, law_version, amount_vnd)
-            SELECT number, {reference_sql("PN", "number")}, :run_id,
-                   dense_rank() OVER (ORDER BY fund, purpose, slice), award_id, person_id, payout_account_id,
-                   :gateway, entitled_month, benefit, fund, purpose, law_version, amount_vnd
-            FROM (SELECT nextval(pg_get_serial_sequence('engine.payment', 'payment_no')) AS number, ordered.*
-                  FROM (SELECT (row_number() OVER (PARTITION BY fund, purpose ORDER BY award_no) - 1) / :size AS slice,
-                               due_row.*
-                        FROM (SELECT *, CASE benefit WHEN 'pension' THEN 'PENS' ELSE 'SSBE' END AS purpose
-                              FROM due WHERE payout_account_id IS NOT NULL) due_row
-                        ORDER BY fund, purpose, award_no) ordered) numbered"""),
-        {"run_id": run_id, "gateway": gateway, "size": SHARD_SIZE},
-    )
-    totals = connection.execute(
-        text("""
-            SELECT count(*) AS payments, coalesce(sum(amount_vnd), 0)::bigint AS amount_vnd,
-                   (SELECT count(*) FROM due WHERE payout_account_id IS NULL) AS without_account
-            FROM engine.payment WHERE run_id = :run_id"""),
-        {"run_id": run_id},
-    ).one()
-    if totals.payments == 0:
-        raise WrongInput([f"nothing is due for {period:%Y-%m} that no run covers yet"])
-    audit.record(connection, "planned", run_code, at, payments=totals.payments, amount_vnd=totals.amount_vnd)
-    return PlannedRun(run_code, totals.payments, totals.amount_vnd, totals.without_account, unconfirmed)
 
 
 def submit(connection: Connection, run_code: str, person: str, at: datetime) -> None:
@@ -155,6 +92,33 @@ def resume(connection: Connection, run_code: str, at: datetime) -> None:
     audit.record(connection, "resumed", run_code, at)
 
 
+def cancel(connection: Connection, run_code: str, reason: str, at: datetime) -> int:
+    """Hủy đợt: cancels what is not with a bank yet, and returns how many payments that are; they become due again.
+
+    What was sealed into a batch goes its way. An approved run is cancelled by a person who may approve.
+    """
+    run_id = _lock(connection, run_code, "planned", "submitted", "approved", "stopped")
+    _require_checker(connection, run_id)
+    connection.execute(
+        text("""
+            UPDATE engine.attempt t SET state = 'failed', code = 'CANCELLED' FROM engine.payment p
+            WHERE p.payment_id = t.payment_id AND p.run_id = :run_id AND t.state = 'ready'"""),
+        {"run_id": run_id},
+    )
+    cancelled = 0
+    for transition in (DROP, CANCEL, CANCEL_HELD):
+        cancelled += _cancel(connection, run_id, run_code, transition, reason, at)
+    connection.execute(
+        text("""
+            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
+            WHERE o.reissued_by = p.payment_id AND p.run_id = :run_id AND p.state = 'cancelled'"""),
+        {"run_id": run_id},
+    )
+    _set_state(connection, run_id, "cancelled")
+    audit.record(connection, "cancelled", run_code, at, payments=cancelled, reason=reason)
+    return cancelled
+
+
 def show(connection: Connection, run_code: str) -> dict[str, Any]:
     """A run as a person asks for it: its state, who has signed, and where its payments and its money stand."""
     row = connection.execute(
@@ -209,52 +173,6 @@ _SHARD_HASHES = """
     WHERE p.run_id = :run_id {shards} GROUP BY p.run_id, p.shard"""
 
 
-def _stage_due(connection: Connection, period: date, pay_on: date, at: datetime) -> None:
-    """What is due and not yet covered, into the temporary table `due`."""
-    connection.execute(
-        text("""
-            CREATE TEMPORARY TABLE due (award_id uuid, person_id uuid, benefit text, fund text, amount_vnd bigint,
-                entitled_month date, payout_account_id uuid, law_version text, award_no text, unconfirmed text[])
-            ON COMMIT DROP""")
-    )
-    found = due_for(period, pay_on, at).subquery("found")
-    live = select(literal(1)).where(
-        payment.c.award_id == found.c.award_id,
-        payment.c.entitled_month == found.c.entitled_month,
-        payment.c.state != "cancelled",
-    )
-    rows = (
-        select(found, award.c.law_version, award.c.award_no, award.c.unconfirmed)
-        .join(award, award.c.award_id == found.c.award_id)
-        .where(~live.exists())
-    )
-    names = [str(selected.key) for selected in rows.selected_columns]
-    connection.execute(insert(table("due", *(column(name) for name in names))).from_select(names, rows))
-
-
-def _require_named(connection: Connection, allowed: frozenset[str]) -> tuple[str, ...]:
-    rows = connection.execute(text("SELECT DISTINCT unnest(unconfirmed) AS name FROM due ORDER BY 1"))
-    found = tuple(row.name for row in rows)
-    missing = [name for name in found if name not in allowed]
-    if missing:
-        raise WrongInput(
-            [f"the run rests on the unconfirmed legal value {name}: name it to allow it" for name in missing]
-        )
-    return found
-
-
-def _require_paying_accounts(connection: Connection, gateway: str) -> None:
-    rows = connection.execute(
-        text("""
-            SELECT DISTINCT fund FROM due WHERE fund NOT IN
-                (SELECT fund FROM engine.paying_account WHERE gateway = :gateway) ORDER BY 1"""),
-        {"gateway": gateway},
-    )
-    missing = [f"fund {row.fund} has no paying account at gateway {gateway}" for row in rows]
-    if missing:
-        raise WrongInput(missing)
-
-
 def _lock(connection: Connection, run_code: str, *states: str) -> UUID:
     row = connection.execute(
         text("SELECT run_id, state FROM engine.payment_run WHERE run_code = :run_code FOR UPDATE"),
@@ -297,6 +215,37 @@ def _first_line(error: DBAPIError) -> str:
     return str(error.orig).splitlines()[0]
 
 
+def _require_checker(connection: Connection, run_id: UUID) -> None:
+    """Raises `NotAllowed` if money is payable by the run's signatures and the acting person may give none of them."""
+    may = connection.scalar(
+        text("""
+            SELECT NOT EXISTS (SELECT FROM engine.run_signature WHERE run_id = :run_id AND level = :last)
+                OR EXISTS (SELECT FROM engine.staff WHERE person = engine.acting_person() AND active
+                    AND role IN ('approver', 'authoriser'))"""),
+        {"run_id": run_id, "last": len(LEVELS) - 1},
+    )
+    if not may:
+        raise NotAllowed("an approved run is cancelled by an approver or authoriser")
+
+
+def _cancel(
+    connection: Connection, run_id: UUID, run_code: str, transition: Transition, reason: str, at: datetime
+) -> int:
+    parameters = {"run_id": run_id, "from_state": transition.source.value, "why": reason}
+    count: int = connection.execute(
+        text("SELECT count(*) FROM engine.payment WHERE run_id = :run_id AND state = :from_state"), parameters
+    ).scalar_one()
+    move(
+        connection,
+        transition,
+        Voucher(f"run:{run_code}:cancelled:{transition.source}", f"run {run_code}", business_date(at), at),
+        chosen="SELECT payment_id, :why AS reason FROM engine.payment WHERE run_id = :run_id AND state = :from_state",
+        expected=count,
+        **parameters,
+    )
+    return count
+
+
 def _make_payable(connection: Connection, run_id: UUID, run_code: str, at: datetime) -> None:
     pay_on: date = connection.execute(
         text("SELECT pay_on FROM engine.payment_run WHERE run_id = :run_id"), {"run_id": run_id}
@@ -304,6 +253,7 @@ def _make_payable(connection: Connection, run_id: UUID, run_code: str, at: datet
     shards = connection.execute(
         text("SELECT shard, payments FROM engine.run_shard WHERE run_id = :run_id ORDER BY shard"), {"run_id": run_id}
     ).all()
+    _take_back_failed(connection, run_id, run_code, pay_on, at)
     for shard, payments in shards:
         move(
             connection,
@@ -314,6 +264,44 @@ def _make_payable(connection: Connection, run_id: UUID, run_code: str, at: datet
             run_id=run_id,
             shard=shard,
         )
+    _close_returned(connection, run_id, run_code, at)
+
+
+def _take_back_failed(connection: Connection, run_id: UUID, run_code: str, pay_on: date, at: datetime) -> None:
+    """What failed and is paid again by this run is taken back first, so that it is expensed once."""
+    again = """
+        FROM engine.payment o JOIN engine.payment p ON p.payment_id = o.reissued_by
+        WHERE p.run_id = :run_id AND o.state = 'failed'"""
+    failed: int = connection.execute(text(f"SELECT count(*) {again}"), {"run_id": run_id}).scalar_one()
+    move(
+        connection,
+        TAKE_BACK,
+        Voucher(f"run:{run_code}:taken_back", f"run {run_code}", pay_on, at),
+        chosen=f"SELECT o.payment_id, 're-issued as ' || p.reference AS reason {again}",
+        expected=failed,
+        run_id=run_id,
+    )
+
+
+def _close_returned(connection: Connection, run_id: UUID, run_code: str, at: datetime) -> None:
+    """Returned money that goes out again needs nobody any more."""
+    references = set(
+        connection.scalars(
+            text("""
+                SELECT o.reference FROM engine.payment o JOIN engine.payment p ON p.payment_id = o.reissued_by
+                WHERE p.run_id = :run_id AND o.state = 'returned'"""),
+            {"run_id": run_id},
+        )
+    )
+    if not references:
+        return
+    on = business_date(at)
+    found = [
+        each.break_id
+        for each in breaks.open_breaks(connection, on)
+        if each.break_class is BreakClass.RETURNED and each.reference in references and each.break_id is not None
+    ]
+    breaks.close(connection, found, f"re-issued by run {run_code}", on)
 
 
 def _move_one(connection: Connection, transition: Transition, reference: str, reason: str, at: datetime) -> None:

@@ -50,8 +50,12 @@ def trace(connection: Connection, reference: str) -> dict[str, Any]:
     """Everything known of a payment, in the order in which it happened; no personal or account number."""
     payment = connection.execute(
         text("""
-            SELECT reference, benefit, fund, entitled_month, amount_vnd, state, state_reason, gateway
-            FROM engine.payment WHERE reference = :reference"""),
+            SELECT p.reference, p.benefit, p.fund, p.entitled_month, p.amount_vnd, p.state, p.state_reason, p.gateway,
+                   again.reference AS reissued_by, earlier.reference AS reissue_of
+            FROM engine.payment p
+            LEFT JOIN engine.payment again ON again.payment_id = p.reissued_by
+            LEFT JOIN engine.payment earlier ON earlier.reissued_by = p.payment_id
+            WHERE p.reference = :reference"""),
         {"reference": reference},
     ).one_or_none()
     if payment is None:

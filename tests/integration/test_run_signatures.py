@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from engine.database import Database
 from engine.errors import NotAllowed, WrongInput
-from engine.payments import run
+from engine.payments import planning, run
 from engine.payments.agreement import differences, require_agreement
 from engine.vault import Vault
 
@@ -15,7 +15,7 @@ from engine.vault import Vault
 def _submitted(database: Database, vault: Vault, count: int = 5) -> None:
     builders.add_world(database, vault, builders.payees(count))
     with database.transaction("lan") as connection:
-        run.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
+        planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
         run.submit(connection, builders.RUN, "lan", builders.AT)
 
 
@@ -117,17 +117,17 @@ def test_the_database_knows_the_transition_table(
 def test_an_unconfirmed_legal_value_must_be_named(database: Database, vault: Vault) -> None:
     builders.add_world(database, vault, [builders.Payee("1021000000017", unconfirmed=("pension/top_up",))])
     with pytest.raises(WrongInput, match="pension/top_up"), database.transaction("lan") as connection:
-        run.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
+        planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
     with database.transaction("lan") as connection:
         allowed = frozenset({"pension/top_up"})
-        planned = run.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", allowed, builders.AT)
+        planned = planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", allowed, builders.AT)
     assert planned.unconfirmed == ("pension/top_up",)
 
 
 def test_a_month_is_planned_once(database: Database, vault: Vault) -> None:
     _submitted(database, vault)
     with pytest.raises(WrongInput, match="nothing is due"), database.transaction("lan") as connection:
-        run.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
+        planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
 
 
 def test_holding_keeps_money_payable_and_voids_no_signature(database: Database, vault: Vault) -> None:

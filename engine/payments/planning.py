@@ -1,0 +1,201 @@
+"""Lập đợt chi trả: a payment run is planned from awards that are due, or from payments to be paid again.
+
+Both ways stage what is to be paid and write it in one statement; nothing is planned payee by payee.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, column, insert, literal, select, table, text
+
+from engine import audit
+from engine.awards.due import due_for
+from engine.awards.tables import award
+from engine.errors import WrongInput
+from reconciliation.references import reference_sql
+
+SHARD_SIZE = 1000
+"""Payments in one shard: what one hash covers and one journal entry posts."""
+
+payment = table(
+    "payment",
+    column("award_id"),
+    column("entitled_month"),
+    column("state"),
+    schema="engine",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    run_code: str
+    payments: int
+    amount_vnd: int
+    without_account: int
+    """Payees left out because no payout account of theirs is known, or no other one since the money failed to arrive;
+    they stay due."""
+    unconfirmed: tuple[str, ...]
+    """Unconfirmed legal values these payments rest on; the run names them and both approvers see them."""
+
+
+def plan(
+    connection: Connection, period: date, pay_on: date, gateway: str, allowed_unconfirmed: frozenset[str], at: datetime
+) -> PlannedRun:
+    """Plans everything due for a month that no live payment covers yet.
+
+    Raises `WrongInput` if an award rests on an unconfirmed legal value that the run does not name, or if nothing is
+    due. `period` is the first day of the month of entitlement (kỳ chi trả), `pay_on` the day of payment.
+    """
+    _open_staging(connection)
+    _stage_due(connection, period, pay_on, at)
+    planned = _plan_staged(connection, period, pay_on, gateway, allowed_unconfirmed, at)
+    if planned is None:
+        raise WrongInput([f"nothing is due for {period:%Y-%m} that no run covers yet"])
+    return planned
+
+
+def plan_reissues(
+    connection: Connection, pay_on: date, gateway: str, allowed_unconfirmed: frozenset[str], at: datetime
+) -> PlannedRun:
+    """Chi lại: plans what failed by the payee's data or came back, for payees whose account has changed since.
+
+    Each is paid again once, by the same amount; the database refuses anything else. A payee who is known to have died
+    is not paid: what came back is then a matter of the survivors' claim.
+    """
+    _open_staging(connection)
+    _stage_reissues(connection, pay_on, at)
+    planned = _plan_staged(connection, pay_on.replace(day=1), pay_on, gateway, allowed_unconfirmed, at)
+    if planned is None:
+        raise WrongInput(["no payment that failed or came back has another payout account by now"])
+    return planned
+
+
+def _open_staging(connection: Connection) -> None:
+    connection.execute(
+        text("""
+            CREATE TEMPORARY TABLE due (payment_id uuid DEFAULT uuidv7(), award_id uuid, person_id uuid, benefit text,
+                fund text, amount_vnd bigint, entitled_month date, payout_account_id uuid, law_version text,
+                award_no text, unconfirmed text[], paid_again uuid) ON COMMIT DROP""")
+    )
+
+
+def _stage_due(connection: Connection, period: date, pay_on: date, at: datetime) -> None:
+    """What is due and not yet covered."""
+    found = due_for(period, pay_on, at).subquery("found")
+    live = select(literal(1)).where(
+        payment.c.award_id == found.c.award_id,
+        payment.c.entitled_month == found.c.entitled_month,
+        payment.c.state != "cancelled",
+    )
+    rows = (
+        select(found, award.c.law_version, award.c.award_no, award.c.unconfirmed)
+        .join(award, award.c.award_id == found.c.award_id)
+        .where(~live.exists())
+    )
+    names = [str(selected.key) for selected in rows.selected_columns]
+    connection.execute(insert(table("due", *(column(name) for name in names))).from_select(names, rows))
+
+
+def _stage_reissues(connection: Connection, pay_on: date, at: datetime) -> None:
+    """What is to be paid again; without another account since, it is staged without one and stays as it is."""
+    connection.execute(
+        text("""
+            INSERT INTO due (award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id,
+                law_version, award_no, unconfirmed, paid_again)
+            SELECT p.award_id, p.person_id, p.benefit, p.fund, p.amount_vnd, p.entitled_month,
+                   nullif(now.payout_account_id, p.payout_account_id), p.law_version, a.award_no, a.unconfirmed,
+                   p.payment_id
+            FROM engine.payment p
+            JOIN engine.award a USING (award_id)
+            LEFT JOIN engine.payout_account now ON now.person_id = p.person_id
+                AND now.valid_during @> CAST(:pay_on AS date) AND now.recorded_during @> CAST(:at AS timestamptz)
+            WHERE p.state IN ('returned', 'failed') AND p.reissued_by IS NULL AND NOT EXISTS (
+                SELECT FROM engine.vital_event v WHERE v.person_id = p.person_id AND v.kind = 'death'
+                    AND v.recorded_during @> CAST(:at AS timestamptz))
+            FOR UPDATE OF p"""),
+        {"pay_on": pay_on, "at": at},
+    )
+
+
+def _plan_staged(
+    connection: Connection,
+    period: date,
+    pay_on: date,
+    gateway: str,
+    allowed_unconfirmed: frozenset[str],
+    at: datetime,
+) -> PlannedRun | None:
+    """Makes the run of what is staged with an account; none if there is nothing."""
+    totals = connection.execute(
+        text("""
+            SELECT count(payout_account_id) AS payments,
+                   coalesce(sum(amount_vnd) FILTER (WHERE payout_account_id IS NOT NULL), 0)::bigint AS amount_vnd,
+                   count(*) - count(payout_account_id) AS without_account FROM due""")
+    ).one()
+    if totals.payments == 0:
+        return None
+    unconfirmed = _require_named(connection, allowed_unconfirmed)
+    _require_paying_accounts(connection, gateway)
+    number = 1 + (
+        connection.scalar(text("SELECT count(*) FROM engine.payment_run WHERE period = :period"), {"period": period})
+        or 0
+    )
+    run_code = f"{period:%Y-%m}/{number}"
+    run_id: UUID = connection.execute(
+        text("""
+            INSERT INTO engine.payment_run (run_code, period, pay_on, allowed_unconfirmed, planned_at)
+            VALUES (:run_code, :period, :pay_on, :allowed, :at) RETURNING run_id"""),
+        {
+            "run_code": run_code,
+            "period": period,
+            "pay_on": pay_on,
+            "allowed": sorted(allowed_unconfirmed),
+            "at": at,
+        },
+    ).scalar_one()
+    connection.execute(
+        text("""
+            UPDATE engine.payment p SET reissued_by = due.payment_id FROM due
+            WHERE due.paid_again = p.payment_id AND due.payout_account_id IS NOT NULL""")
+    )
+    connection.execute(
+        text(f"""
+            INSERT INTO engine.payment (payment_no, reference, run_id, shard, payment_id, award_id, person_id,
+                payout_account_id, gateway, entitled_month, benefit, fund, purpose, law_version, amount_vnd)
+            SELECT number, {reference_sql("PN", "number")}, :run_id,
+                   dense_rank() OVER (ORDER BY fund, purpose, slice), payment_id, award_id, person_id,
+                   payout_account_id, :gateway, entitled_month, benefit, fund, purpose, law_version, amount_vnd
+            FROM (SELECT nextval(pg_get_serial_sequence('engine.payment', 'payment_no')) AS number, ordered.*
+                  FROM (SELECT (row_number() OVER (PARTITION BY fund, purpose
+                                   ORDER BY award_no, entitled_month) - 1) / :size AS slice, due_row.*
+                        FROM (SELECT *, CASE benefit WHEN 'pension' THEN 'PENS' ELSE 'SSBE' END AS purpose
+                              FROM due WHERE payout_account_id IS NOT NULL) due_row
+                        ORDER BY fund, purpose, award_no, entitled_month) ordered) numbered"""),
+        {"run_id": run_id, "gateway": gateway, "size": SHARD_SIZE},
+    )
+    audit.record(connection, "planned", run_code, at, payments=totals.payments, amount_vnd=totals.amount_vnd)
+    return PlannedRun(run_code, totals.payments, totals.amount_vnd, totals.without_account, unconfirmed)
+
+
+def _require_named(connection: Connection, allowed: frozenset[str]) -> tuple[str, ...]:
+    rows = connection.execute(text("SELECT DISTINCT unnest(unconfirmed) AS name FROM due ORDER BY 1"))
+    found = tuple(row.name for row in rows)
+    missing = [name for name in found if name not in allowed]
+    if missing:
+        raise WrongInput(
+            [f"the run rests on the unconfirmed legal value {name}: name it to allow it" for name in missing]
+        )
+    return found
+
+
+def _require_paying_accounts(connection: Connection, gateway: str) -> None:
+    rows = connection.execute(
+        text("""
+            SELECT DISTINCT fund FROM due WHERE fund NOT IN
+                (SELECT fund FROM engine.paying_account WHERE gateway = :gateway) ORDER BY 1"""),
+        {"gateway": gateway},
+    )
+    missing = [f"fund {row.fund} has no paying account at gateway {gateway}" for row in rows]
+    if missing:
+        raise WrongInput(missing)
