@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from engine import sending
 from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
-from engine.cli.printing import print_result
+from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
-from engine.payments import planning, run
+from engine.payments import planning, run, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -87,6 +87,21 @@ def run_reissue(
     print_result(asdict(planned), as_json)
 
 
+@run_commands.command("check")
+def run_check(run_code: RunCode, as_json: AsJson = False) -> None:
+    """Kiểm tra: how a run differs from last month, and what a signatory should know; exit 1 if something blocks it."""
+    with opened() as installation, installation.database.transaction() as connection:
+        limit = installation.gateway(_gateway_of(connection, run_code)).capabilities.max_amount_vnd
+        found = validation.validate(connection, run_code, limit, installation.clock().now())
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_table(f"{run_code}: {found.payments} / {found.amount_vnd} đ", [asdict(each) for each in found.changes])
+        print_table("", [asdict(each) | {"references": " ".join(each.references)} for each in found.notable])
+    if found.blocked:
+        raise typer.Exit(1)
+
+
 @run_commands.command("submit")
 def run_submit(run_code: RunCode, person: As) -> None:
     """Trình duyệt: the preparer signs."""
@@ -106,20 +121,24 @@ def run_approve(run_code: RunCode, person: As) -> None:
 def run_dispatch(run_code: RunCode, person: As, as_json: AsJson = False) -> None:
     """Gửi lệnh: puts what waits into batches; workers send them."""
     with opened() as installation:
-        with installation.database.engine.connect() as connection:
-            gateway = connection.scalar(
-                text("""
-                    SELECT gateway FROM engine.payment p JOIN engine.payment_run r USING (run_id)
-                    WHERE r.run_code = :run_code LIMIT 1"""),
-                {"run_code": run_code},
-            )
-        if gateway is None:
-            raise WrongInput([f"there is no payment run {run_code}"])
-        capabilities = installation.gateway(gateway).capabilities
+        with installation.database.transaction() as connection:
+            capabilities = installation.gateway(_gateway_of(connection, run_code)).capabilities
         clock = installation.clock()
         with installation.database.transaction(person) as connection:
             message_ids = dispatch(connection, run_code, capabilities, clock.today(), clock.now())
     print_result({"batches": message_ids}, as_json)
+
+
+def _gateway_of(connection: Connection, run_code: str) -> str:
+    gateway = connection.scalar(
+        text("""
+            SELECT gateway FROM engine.payment p JOIN engine.payment_run r USING (run_id)
+            WHERE r.run_code = :run_code LIMIT 1"""),
+        {"run_code": run_code},
+    )
+    if gateway is None:
+        raise WrongInput([f"there is no payment run {run_code}"])
+    return str(gateway)
 
 
 @run_commands.command("show")

@@ -1,0 +1,133 @@
+"""What a signatory is shown before signing: the difference to last month, and what stands out."""
+
+import uuid
+from datetime import date, timedelta
+
+import builders
+import pytest
+from sqlalchemy import Engine, text
+
+from engine.database import Database
+from engine.payments import planning, run
+from engine.payments.validation import Change, Validation, validate
+from engine.vault import Vault
+
+DECEMBER = date(2026, 12, 1)
+LATER = builders.AT + timedelta(days=29)
+RUN = "2026-12/1"
+LIMIT_VND = 499_999_999
+
+
+def person(number: int) -> uuid.UUID:
+    return uuid.UUID(int=number * 10 + 1)
+
+
+def award(number: int) -> uuid.UUID:
+    return uuid.UUID(int=number * 10 + 3)
+
+
+@pytest.fixture
+def world(database: Database, vault: Vault) -> Database:
+    """Six payees of November; in December one has died, one has ended, one is raised, one new, one shares an account."""
+    builders.add_world(database, vault, [*builders.payees(5), builders.Payee("10210000000047", 9_000_000)])
+    builders.approved_run(database)
+    return database
+
+
+def _known(database: Database, statement: str, **parameters: object) -> None:
+    with database.transaction("lan") as connection:
+        connection.execute(text(statement), {"at": LATER, **parameters})
+
+
+def _december(database: Database) -> Validation:
+    with database.transaction("lan") as connection:
+        planning.plan(connection, DECEMBER, DECEMBER, "simbank", frozenset(), LATER)
+        return validate(connection, RUN, LIMIT_VND, LATER)
+
+
+def _raise(database: Database, number: int, amount_vnd: int) -> None:
+    _known(
+        database,
+        "UPDATE engine.award_amount SET recorded_during = tstzrange(lower(recorded_during), :at) WHERE award_id = :award",
+        award=award(number),
+    )
+    _known(
+        database,
+        """INSERT INTO engine.award_amount (award_id, entitled_during, amount_vnd, findings, recorded_during) VALUES
+            (:award, '[2026-12-01,)', :amount, '[]', tstzrange(:at, NULL))""",
+        award=award(number),
+        amount=amount_vnd,
+    )
+
+
+def test_a_run_tells_how_it_differs_from_last_month(world: Database, vault: Vault) -> None:
+    _known(
+        world,
+        """INSERT INTO engine.vital_event (person_id, kind, happened_on, recorded_during)
+            VALUES (:person, 'death', '2026-11-20', tstzrange(:at, NULL))""",
+        person=person(1),
+    )
+    _known(
+        world,
+        "UPDATE engine.award_amount SET recorded_during = tstzrange(lower(recorded_during), :at) WHERE award_id = :award",
+        award=award(2),
+    )
+    _raise(world, 3, 3_002_001)
+    with world.transaction("lan") as connection:
+        builders.add_payee(connection, vault, 7, builders.Payee("1021000000077", 4_000_000))
+    found = _december(world)
+    assert set(found.changes) == {
+        Change("pension", "died", 1, 3_000_000, 0),
+        Change("pension", "ended", 1, 3_001_000, 0),
+        Change("pension", "new", 1, 0, 4_000_000),
+        Change("pension", "raised", 1, 3_002_000, 3_002_001),
+        Change("pension", "unchanged", 3, 15_007_000, 15_007_000),
+    }
+    assert not found.blocked
+
+
+def test_one_account_of_several_payees_is_told_and_blocks_nothing(world: Database) -> None:
+    found = _december(world)
+    shared = next(each for each in found.notable if each.rule == "account_of_several_payees")
+    assert (shared.blocking, shared.payments, shared.amount_vnd) == (False, 2, 12_004_000)
+    assert len(shared.references) == 2
+
+
+def test_a_death_that_became_known_after_planning_blocks(world: Database) -> None:
+    _december(world)
+    _known(
+        world,
+        """INSERT INTO engine.vital_event (person_id, kind, happened_on, recorded_during)
+            VALUES (:person, 'death', '2026-11-20', tstzrange(:at, NULL))""",
+        person=person(1),
+    )
+    with world.transaction() as connection:
+        found = validate(connection, RUN, LIMIT_VND, LATER)
+    died = next(each for each in found.notable if each.rule == "payee_has_died")
+    assert (found.blocked, died.payments) == (True, 1)
+
+
+def test_a_jump_a_huge_amount_and_a_new_account_are_told(world: Database) -> None:
+    _raise(world, 3, LIMIT_VND + 1)
+    found = {each.rule: each.payments for each in _december(world).notable}
+    assert found["above_the_gateways_limit"] == found["amount_has_jumped"] == 1
+
+
+def test_the_same_benefit_twice_for_a_month_blocks(world: Database, vault: Vault, owner: Engine) -> None:
+    with world.transaction("lan") as connection:
+        builders.add_payee(connection, vault, 8, builders.Payee("1021000000087", 4_000_000))
+    with owner.begin() as connection:
+        connection.execute(text("ALTER TABLE engine.award DISABLE TRIGGER append_only"))
+        connection.execute(
+            text("UPDATE engine.award SET person_id = :other WHERE award_id = :award"),
+            {"other": person(4), "award": award(8)},
+        )
+    found = {each.rule: each.payments for each in _december(world).notable}
+    assert found["benefit_paid_twice_for_a_month"] == 2
+
+
+def test_submitting_and_approving_do_not_depend_on_the_report(world: Database) -> None:
+    _december(world)
+    with world.transaction("lan") as connection:
+        run.submit(connection, RUN, "lan", LATER)
+        assert validate(connection, RUN, LIMIT_VND, LATER).payments == 6
