@@ -13,7 +13,7 @@ from engine import statements
 from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.demonstration import month
-from engine.payments import archive
+from engine.payments import archive, gateways
 from engine.payments.settlement import ImportedStatement, import_statement
 from engine.settings import Settings
 from gateways.simulator.books import read_books
@@ -41,6 +41,33 @@ def gateway_show(name: str, as_json: AsJson = False) -> None:
         capabilities = asdict(installation.gateway(name).capabilities)
     shown = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in capabilities.items()}
     print_result(shown, as_json)
+
+
+@gateway_commands.command("pause")
+def gateway_pause(name: str, person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Stops sending through one gateway; what it has is still followed up."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        gateways.pause(connection, name, paused=True, reason=reason, at=installation.clock().now())
+
+
+@gateway_commands.command("resume")
+def gateway_resume(name: str, person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Allows sending through a gateway again."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        gateways.pause(connection, name, paused=False, reason=reason, at=installation.clock().now())
+
+
+@gateway_commands.command("cap")
+def gateway_cap(
+    name: str,
+    person: As,
+    daily_vnd: Annotated[
+        int | None, typer.Option(min=0, help="Đồng for one day of execution; no bound without it.")
+    ] = None,
+) -> None:
+    """Sets the most that a gateway may send in a day."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        gateways.cap(connection, name, daily_vnd, installation.clock().now())
 
 
 @statement_commands.command("inspect")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from engine import audit, outbox
 from engine.errors import NotAllowed, NotFound
+from engine.payments.funding import require_funds
 from gateways.contract import Capabilities
 
 SEND_BATCH = "send_batch"
@@ -22,7 +23,7 @@ def dispatch(
     """Gửi lệnh: puts every payment of an approved run that waits into batches; returns their message ids.
 
     Payments whose earlier attempt failed for no fault of the payee go again, as a new attempt. Nothing is sent here:
-    a worker does that, once, however often it is told to.
+    a worker does that, once, however often it is told to. Raises `NotAllowed` if the money is not there.
     """
     run = connection.execute(
         text("SELECT run_id, state FROM engine.payment_run WHERE run_code = :run_code FOR UPDATE"),
@@ -48,6 +49,7 @@ def dispatch(
                 SELECT FROM engine.attempt t WHERE t.payment_id = p.payment_id AND t.state <> 'failed')"""),
         {"run_id": run.run_id},
     )
+    require_funds(connection, execution_on)
     _slice(connection, capabilities)
     message_ids = _insert_batches(connection, run.run_id, execution_on, at)
     for batch_id in message_ids.values():

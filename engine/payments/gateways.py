@@ -5,7 +5,8 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
-from engine import bookkeeping
+from engine import audit, bookkeeping
+from engine.errors import NotFound
 from engine.vault import Vault
 from ledger.accounts import open_account
 from ledger.money import Dong
@@ -45,6 +46,28 @@ def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, c
         open_account(connection, "benefit_expense", benefit, label=name)
     open_account(connection, "benefits_payable")
     open_account(connection, "returned_payable")
+
+
+def pause(connection: Connection, gateway: str, *, paused: bool, reason: str, at: datetime) -> None:
+    """Stops sending through one gateway, or allows it again; read before each batch is sealed."""
+    _change(connection, gateway, "paused = :value", paused)
+    audit.record(connection, "gateway_paused" if paused else "gateway_resumed", gateway, at, reason=reason)
+
+
+def cap(connection: Connection, gateway: str, daily_cap_vnd: int | None, at: datetime) -> None:
+    """Sets the most that a gateway may send for one day of execution, in đồng; None takes the bound away."""
+    _change(connection, gateway, "daily_cap_vnd = :value", daily_cap_vnd)
+    audit.record(
+        connection, "gateway_capped", gateway, at, daily_cap_vnd="none" if daily_cap_vnd is None else daily_cap_vnd
+    )
+
+
+def _change(connection: Connection, gateway: str, assignment: str, value: object) -> None:
+    changed = connection.execute(
+        text(f"UPDATE engine.gateway SET {assignment} WHERE gateway = :gateway"), {"gateway": gateway, "value": value}
+    )
+    if changed.rowcount == 0:
+        raise NotFound(f"there is no gateway {gateway}")
 
 
 def open_paying_account(

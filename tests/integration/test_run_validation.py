@@ -16,6 +16,8 @@ DECEMBER = date(2026, 12, 1)
 LATER = builders.AT + timedelta(days=29)
 RUN = "2026-12/1"
 LIMIT_VND = 499_999_999
+END_AMOUNT = """
+    UPDATE engine.award_amount SET recorded_during = tstzrange(lower(recorded_during), :at) WHERE award_id = :award"""
 
 
 def person(number: int) -> uuid.UUID:
@@ -28,7 +30,7 @@ def award(number: int) -> uuid.UUID:
 
 @pytest.fixture
 def world(database: Database, vault: Vault) -> Database:
-    """Six payees of November; in December one has died, one has ended, one is raised, one new, one shares an account."""
+    """Six payees of November, two of them with one account."""
     builders.add_world(database, vault, [*builders.payees(5), builders.Payee("10210000000047", 9_000_000)])
     builders.approved_run(database)
     return database
@@ -48,7 +50,7 @@ def _december(database: Database) -> Validation:
 def _raise(database: Database, number: int, amount_vnd: int) -> None:
     _known(
         database,
-        "UPDATE engine.award_amount SET recorded_during = tstzrange(lower(recorded_during), :at) WHERE award_id = :award",
+        END_AMOUNT,
         award=award(number),
     )
     _known(
@@ -69,7 +71,7 @@ def test_a_run_tells_how_it_differs_from_last_month(world: Database, vault: Vaul
     )
     _known(
         world,
-        "UPDATE engine.award_amount SET recorded_during = tstzrange(lower(recorded_during), :at) WHERE award_id = :award",
+        END_AMOUNT,
         award=award(2),
     )
     _raise(world, 3, 3_002_001)

@@ -1,4 +1,4 @@
-"""Re-issue of payments that failed or came back, and the cancelling of runs.
+"""Re-issue of payments that failed or came back, the cancelling of runs, and the most a gateway may send in a day.
 
 What the database itself refuses: a re-issue of another award, month, payee or amount, and one of a payment that may
 still have been paid.
@@ -52,6 +52,10 @@ CREATE CONSTRAINT TRIGGER check_reissue AFTER UPDATE OF reissued_by ON engine.pa
 ALTER TABLE engine.payment_run DROP CONSTRAINT payment_run_state_check;
 ALTER TABLE engine.payment_run ADD CONSTRAINT payment_run_state_check
     CHECK (state IN ('planned', 'submitted', 'approved', 'stopped', 'cancelled'));
+
+ALTER TABLE engine.gateway ADD COLUMN daily_cap_vnd bigint CHECK (daily_cap_vnd >= 0);
+COMMENT ON COLUMN engine.gateway.daily_cap_vnd IS 'the most that is sent for one day of execution; no bound if null';
+GRANT UPDATE (daily_cap_vnd) ON engine.gateway TO thuchi_application;
 """
 
 
