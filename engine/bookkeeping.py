@@ -25,20 +25,30 @@ class PaymentEvent:
     credit: str
 
 
+_OWN_EXPENSE = "'benefit_expense.' || p.benefit"
 # What pays again money that came back is expensed already: it is owed from what was returned.
-_EXPENSE = """CASE WHEN EXISTS (
+_EXPENSE = f"""CASE WHEN EXISTS (
         SELECT FROM engine.payment o WHERE o.reissued_by = p.payment_id AND o.state = 'returned')
-    THEN 'returned_payable' ELSE 'benefit_expense.' || p.benefit END"""
+    THEN 'returned_payable' ELSE {_OWN_EXPENSE} END"""
 _PAYABLE = "'benefits_payable'"
 _IN_TRANSIT = "'in_transit.' || p.gateway"
 _CASH = "a.ledger_account"
 _RETURNED = "'returned_payable'"
+_RECOVERABLE = "'beneficiary_receivable'"
 
 RUN_APPROVED = PaymentEvent("run_approved", "Duyệt đợt chi trả: ghi nhận khoản phải chi", _EXPENSE, _PAYABLE)
 PAYMENT_CANCELLED = PaymentEvent("payment_cancelled", "Hủy khoản chi đã duyệt", _PAYABLE, _EXPENSE)
 PAYMENT_SENT = PaymentEvent("payment_sent", "Gửi lệnh chi sang ngân hàng", _PAYABLE, _IN_TRANSIT)
 PAYMENT_NOT_SENT = PaymentEvent("payment_not_sent", "Lệnh chi không được thực hiện", _IN_TRANSIT, _PAYABLE)
 PAYMENT_SETTLED = PaymentEvent("payment_settled", "Sao kê ghi Nợ: đã chi", _IN_TRANSIT, _CASH)
+OVERPAYMENT_FOUND = PaymentEvent("overpayment_found", "Phát hiện chi sai: phải thu hồi", _RECOVERABLE, _OWN_EXPENSE)
+RETURN_TAKEN_BACK = PaymentEvent(
+    "return_taken_back",
+    "Tiền hoàn trả không còn phải chi",
+    _RETURNED,
+    f"CASE WHEN EXISTS (SELECT FROM engine.overpayment v WHERE v.payment_id = p.payment_id)"
+    f" THEN {_RECOVERABLE} ELSE {_OWN_EXPENSE} END",
+)
 PAYMENT_RETURNED = PaymentEvent("payment_returned", "Sao kê ghi Có: lệnh chi bị hoàn trả", _CASH, _RETURNED)
 
 

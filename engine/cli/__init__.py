@@ -30,6 +30,7 @@ for name, group in (
     ("declaration", employers.declaration_commands),
     ("award", payments.award_commands),
     ("payout-account", payments.account_commands),
+    ("death", payments.death_commands),
     ("run", payments.run_commands),
     ("sending", payments.sending_commands),
     ("gateway", banks.gateway_commands),

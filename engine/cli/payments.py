@@ -12,12 +12,13 @@ from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
-from engine.payments import planning, run, validation
+from engine.payments import deaths, planning, run, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
 award_commands = typer.Typer(no_args_is_help=True, help="Quyết định hưởng.")
 account_commands = typer.Typer(no_args_is_help=True, help="Tài khoản nhận tiền.")
+death_commands = typer.Typer(no_args_is_help=True, help="Báo tử.")
 run_commands = typer.Typer(no_args_is_help=True, help="Đợt chi trả.")
 sending_commands = typer.Typer(no_args_is_help=True, help="The switch that stops all sending.")
 
@@ -40,6 +41,14 @@ def payout_account_import(file: ExistingFile, person: As, as_json: AsJson = Fals
         result = people_files.import_payout_accounts(
             connection, installation.vault, file, recorded_at=installation.clock().now()
         )
+    print_result(asdict(result), as_json)
+
+
+@death_commands.command("import")
+def death_import(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
+    """Báo tử: stores the deaths of a list and stops, asks back or books as recoverable what was paid after them."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        result = deaths.import_deaths(connection, installation.vault, file, installation.clock().now())
     print_result(asdict(result), as_json)
 
 
@@ -161,6 +170,13 @@ def run_release(reference: str, person: As, reason: Annotated[str, typer.Option(
     """Lets a held payment go."""
     with opened() as installation, installation.database.transaction(person) as connection:
         run.release(connection, reference, reason, installation.clock().now())
+
+
+@run_commands.command("withdraw")
+def run_withdraw(reference: str, person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Hủy một khoản: cancels one held payment for good."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        run.withdraw(connection, reference, reason, installation.clock().now())
 
 
 @run_commands.command("stop")

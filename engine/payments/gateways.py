@@ -46,6 +46,7 @@ def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, c
         open_account(connection, "benefit_expense", benefit, label=name)
     open_account(connection, "benefits_payable")
     open_account(connection, "returned_payable")
+    open_account(connection, "beneficiary_receivable")
 
 
 def pause(connection: Connection, gateway: str, *, paused: bool, reason: str, at: datetime) -> None:

@@ -53,8 +53,25 @@ CANCEL = Transition("cancel", PaymentState.APPROVED, PaymentState.CANCELLED, boo
 CANCEL_HELD = Transition("cancel", PaymentState.HELD, PaymentState.CANCELLED, bookkeeping.PAYMENT_CANCELLED)
 
 TAKE_BACK = Transition("take_back", PaymentState.FAILED, PaymentState.CANCELLED, bookkeeping.PAYMENT_CANCELLED)
+TAKE_BACK_RETURNED = Transition(
+    "take_back", PaymentState.RETURNED, PaymentState.CANCELLED, bookkeeping.RETURN_TAKEN_BACK
+)
 
-TRANSITIONS = (APPROVE, HOLD, RELEASE, SEND, TRY_AGAIN, FAIL, SETTLE, RETURN, DROP, CANCEL, CANCEL_HELD, TAKE_BACK)
+TRANSITIONS = (
+    APPROVE,
+    HOLD,
+    RELEASE,
+    SEND,
+    TRY_AGAIN,
+    FAIL,
+    SETTLE,
+    RETURN,
+    DROP,
+    CANCEL,
+    CANCEL_HELD,
+    TAKE_BACK,
+    TAKE_BACK_RETURNED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,18 @@ def release(connection: Connection, reference: str, reason: str, at: datetime) -
     _move_one(connection, RELEASE, reference, reason, at)
 
 
+def withdraw(connection: Connection, reference: str, reason: str, at: datetime) -> None:
+    """Hủy một khoản: cancels one held payment; its award's month is due again unless something else forbids it."""
+    _require_role(connection, "a held payment is cancelled by an approver or authoriser")
+    _move_one(connection, CANCEL_HELD, reference, reason, at)
+    connection.execute(
+        text("""
+            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
+            WHERE o.reissued_by = p.payment_id AND p.reference = :reference"""),
+        {"reference": reference},
+    )
+
+
 def stop(connection: Connection, run_code: str, at: datetime) -> None:
     """Stops a run at any moment: no further batch of it is sealed; what is already with the bank is followed up."""
     run_id = _lock(connection, run_code, "planned", "submitted", "approved")
@@ -217,15 +229,22 @@ def _first_line(error: DBAPIError) -> str:
 
 def _require_checker(connection: Connection, run_id: UUID) -> None:
     """Raises `NotAllowed` if money is payable by the run's signatures and the acting person may give none of them."""
-    may = connection.scalar(
-        text("""
-            SELECT NOT EXISTS (SELECT FROM engine.run_signature WHERE run_id = :run_id AND level = :last)
-                OR EXISTS (SELECT FROM engine.staff WHERE person = engine.acting_person() AND active
-                    AND role IN ('approver', 'authoriser'))"""),
+    payable = connection.scalar(
+        text("SELECT EXISTS (SELECT FROM engine.run_signature WHERE run_id = :run_id AND level = :last)"),
         {"run_id": run_id, "last": len(LEVELS) - 1},
     )
+    if payable:
+        _require_role(connection, "an approved run is cancelled by an approver or authoriser")
+
+
+def _require_role(connection: Connection, refusal: str) -> None:
+    may = connection.scalar(
+        text("""
+            SELECT EXISTS (SELECT FROM engine.staff WHERE person = engine.acting_person() AND active
+                AND role IN ('approver', 'authoriser'))""")
+    )
     if not may:
-        raise NotAllowed("an approved run is cancelled by an approver or authoriser")
+        raise NotAllowed(refusal)
 
 
 def _cancel(
@@ -250,8 +269,12 @@ def _make_payable(connection: Connection, run_id: UUID, run_code: str, at: datet
     pay_on: date = connection.execute(
         text("SELECT pay_on FROM engine.payment_run WHERE run_id = :run_id"), {"run_id": run_id}
     ).scalar_one()
+    # Those dropped since the run was submitted, because the payee has died, are not paid.
     shards = connection.execute(
-        text("SELECT shard, payments FROM engine.run_shard WHERE run_id = :run_id ORDER BY shard"), {"run_id": run_id}
+        text("""
+            SELECT shard, count(*) FILTER (WHERE state = 'planned') AS payments FROM engine.payment
+            WHERE run_id = :run_id GROUP BY shard ORDER BY shard"""),
+        {"run_id": run_id},
     ).all()
     _take_back_failed(connection, run_id, run_code, pay_on, at)
     for shard, payments in shards:
@@ -259,7 +282,9 @@ def _make_payable(connection: Connection, run_id: UUID, run_code: str, at: datet
             connection,
             APPROVE,
             Voucher(f"run:{run_code}:approved:{shard}", f"run {run_code}", pay_on, at),
-            chosen="SELECT payment_id, NULL AS reason FROM engine.payment WHERE run_id = :run_id AND shard = :shard",
+            chosen="""
+                SELECT payment_id, NULL AS reason FROM engine.payment
+                WHERE run_id = :run_id AND shard = :shard AND state = 'planned'""",
             expected=payments,
             run_id=run_id,
             shard=shard,

@@ -14,6 +14,7 @@ from engine import audit, outbox
 from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH
+from engine.payments.deaths import follow_deaths
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
 from engine.vault import Vault
 from reconciliation import intake, matching
@@ -48,6 +49,7 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
     receipts = apply_receipts(connection, loaded.file_id, at)
     _mark_attempts(connection, at)
     _inquire_unknown(connection)
+    follow_deaths(connection, at)
     audit.record(connection, "statement_imported", path.name, at, settled=settled, returned=returned)
     return ImportedStatement(loaded, settled, returned, receipts)
 

@@ -1,4 +1,5 @@
-"""Re-issue of payments that failed or came back, the cancelling of runs, and the most a gateway may send in a day.
+"""Re-issue of payments that failed or came back, the cancelling of runs, what was paid after a death, and the most a
+gateway may send in a day.
 
 What the database itself refuses: a re-issue of another award, month, payee or amount, and one of a payment that may
 still have been paid.
@@ -6,7 +7,7 @@ still have been paid.
 
 from alembic import op
 
-revision = "0013_reissued_payments"
+revision = "0013_followed_payments"
 down_revision = "0007_seals"
 
 _SQL = """
@@ -21,7 +22,18 @@ CREATE UNIQUE INDEX one_live_payment_per_award_and_month ON engine.payment (awar
     WHERE state <> 'cancelled' AND reissued_by IS NULL;
 
 -- What failed is taken back when its re-issue is approved; so it is counted once.
-INSERT INTO engine.payment_transition VALUES ('failed', 'cancelled');
+-- What came back and is owed to nobody, since the payee had died, is taken back as well.
+INSERT INTO engine.payment_transition VALUES ('failed', 'cancelled'), ('returned', 'cancelled');
+
+CREATE TABLE engine.overpayment (
+    payment_id uuid PRIMARY KEY REFERENCES engine.payment,
+    reason text NOT NULL CHECK (reason IN ('payee_had_died')),
+    amount_vnd bigint NOT NULL CHECK (amount_vnd > 0),
+    found_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT ON engine.overpayment TO thuchi_application;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON engine.overpayment
+    FOR EACH STATEMENT EXECUTE FUNCTION engine.refuse_change();
 
 CREATE FUNCTION engine.check_reissue() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

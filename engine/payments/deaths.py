@@ -1,0 +1,238 @@
+"""Báo tử: what a death that becomes known does to payments.
+
+A pension or allowance is due for the month of death and for no month after it. What is planned or waits for such a
+month is stopped the same day; what is on its way is asked back; what has arrived is recoverable (phải thu hồi); what
+came back is owed to nobody. All of it follows from the deaths on record, so that it can be run again at any time and
+changes only what is new: a statement may settle tomorrow what was on its way today.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from uuid import UUID
+
+from psycopg.types.range import Range
+from sqlalchemy import Connection, text
+
+from engine import audit, bookkeeping
+from engine.clock import business_date
+from engine.payments.payment import DROP, HOLD, TAKE_BACK_RETURNED, Transition, Voucher, move
+from engine.people.imported_file import keep, receive
+from engine.people.person import NAME, PERSONAL_ID, PERSONAL_ID_DIGITS, ids_by_personal_id
+from engine.people.workbook import Problems, Sheet, fold, read_sheets
+from engine.vault import Vault
+from ledger import book
+
+DIED_ON = "Ngày chết"
+DEATHS = Sheet("Báo tử", required=(PERSONAL_ID, NAME, DIED_ON))
+
+_KIND = "death"
+_REASON = "payee_has_died"
+
+
+@dataclass(frozen=True, slots=True)
+class DeathsFollowed:
+    """What deaths have newly done to payments, each with its number; đồng where money is recoverable."""
+
+    dropped: int
+    """Planned for a month after the death, and not planned any more."""
+    held: int
+    asked_back: int
+    """On their way: the bank is to be asked for the money."""
+    overpaid: int
+    overpaid_vnd: int
+    taken_back: int
+    """Came back, and are owed to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeathsImported:
+    """What a file of deaths did; `already` where the same file had done it before."""
+
+    deaths: int
+    known: int
+    """Of them on record before, with the same day."""
+    dropped: int
+    held: int
+    asked_back: int
+    overpaid: int
+    overpaid_vnd: int
+    taken_back: int
+    already: bool = False
+
+
+def import_deaths(connection: Connection, vault: Vault, path: Path, at: datetime) -> DeathsImported:
+    """Reads a list of deaths and follows them up; refused whole, with all its problems, if any row is wrong."""
+    arrival = receive(connection, path, _KIND)
+    if arrival.outcome is not None:
+        return DeathsImported(**arrival.outcome, already=True)
+    deaths, known = _read(connection, vault, path, at)
+    connection.execute(
+        text("""
+            INSERT INTO engine.vital_event (person_id, kind, happened_on, recorded_during)
+            SELECT d.person_id, 'death', d.died_on, :recorded
+            FROM unnest(CAST(:people AS uuid[]), CAST(:days AS date[])) AS d (person_id, died_on)"""),
+        {
+            "people": list(deaths),
+            "days": list(deaths.values()),
+            "recorded": Range(at, None, bounds="[)"),
+        },
+    )
+    _open_survivors_cases(connection, list(deaths), at)
+    result = DeathsImported(len(deaths) + known, known, **asdict(follow_deaths(connection, at)))
+    outcome = asdict(result)
+    del outcome["already"]
+    keep(connection, arrival, rows=len(deaths) + known, outcome=outcome, recorded_at=at)
+    return result
+
+
+def follow_deaths(connection: Connection, at: datetime) -> DeathsFollowed:
+    """Brings payments into line with the deaths on record. Again changes nothing."""
+    dropped = _move(connection, DROP, at)
+    connection.execute(
+        text("""
+            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
+            WHERE o.reissued_by = p.payment_id AND p.state = 'cancelled'""")
+    )
+    connection.execute(
+        text(f"""
+            UPDATE engine.attempt t SET state = 'failed', code = 'HELD'
+            FROM ({_NOT_DUE}) p WHERE p.payment_id = t.payment_id AND p.state = 'approved' AND t.state = 'ready'""")
+    )
+    held = _move(connection, HOLD, at)
+    overpaid, overpaid_vnd = _book_overpayments(connection, at)
+    followed = DeathsFollowed(
+        dropped=dropped,
+        held=held,
+        asked_back=_ask_back(connection, at),
+        overpaid=overpaid,
+        overpaid_vnd=overpaid_vnd,
+        taken_back=_move(connection, TAKE_BACK_RETURNED, at),
+    )
+    if any(asdict(followed).values()):
+        audit.record(connection, "deaths_followed", business_date(at).isoformat(), at, **asdict(followed))
+    return followed
+
+
+def _read(connection: Connection, vault: Vault, path: Path, at: datetime) -> tuple[dict[UUID, date], int]:
+    """The deaths that are new, and how many are on record already."""
+    problems = Problems()
+    rows = read_sheets(path, [DEATHS], problems)[DEATHS.name]
+    read = [(row, row.digits(PERSONAL_ID, PERSONAL_ID_DIGITS), row.required_day(DIED_ON)) for row in rows]
+    people = ids_by_personal_id(connection, vault, {personal_id for _, personal_id, _ in read if personal_id})
+    on_record: dict[UUID, date] = {
+        row.person_id: row.happened_on
+        for row in connection.execute(
+            text("""
+                SELECT person_id, happened_on FROM engine.vital_event
+                WHERE kind = 'death' AND person_id = ANY(:people) AND upper_inf(recorded_during)"""),
+            {"people": [person_id for person_id, _ in people.values()]},
+        )
+    }
+    deaths: dict[UUID, date] = {}
+    seen: set[UUID] = set()
+    for row, personal_id, died_on in read:
+        name = row.required_text(NAME)
+        person_id, folded_name = people.get(personal_id or "", (None, ""))
+        if person_id is None:
+            row.problem(PERSONAL_ID, "nobody with this personal id is on record")
+            continue
+        if name and fold(name) != folded_name:
+            row.problem(NAME, "is not the name on record for this personal id")
+        if person_id in seen:
+            row.problem(PERSONAL_ID, "stands in this file twice")
+        seen.add(person_id)
+        if died_on is None:
+            continue
+        if died_on > business_date(at):
+            row.problem(DIED_ON, "lies in the future")
+        elif on_record.get(person_id, died_on) != died_on:
+            row.problem(DIED_ON, f"the day on record is {on_record[person_id]:%d/%m/%Y}")
+        elif person_id not in on_record:
+            deaths[person_id] = died_on
+    problems.refuse_if_any()
+    return deaths, len(seen) - len(deaths)
+
+
+# Payments of monthly benefits for a month after the month of death.
+_NOT_DUE = """
+    SELECT p.* FROM engine.payment p JOIN engine.vital_event v USING (person_id)
+    WHERE v.kind = 'death' AND upper_inf(v.recorded_during) AND p.entitled_month > v.happened_on
+        AND p.benefit IN ('pension', 'survivor_allowance')"""
+
+
+def _move(connection: Connection, transition: Transition, at: datetime) -> int:
+    """Moves what is not due and stands at the transition's source; the first reference names the entry for ever."""
+    chosen = f"SELECT payment_id, '{_REASON}' AS reason FROM ({_NOT_DUE}) n WHERE state = :source"
+    if transition is TAKE_BACK_RETURNED:
+        chosen += " AND reissued_by IS NULL"
+    found = connection.execute(
+        text(f"""
+            SELECT count(*) AS payments, min(p.reference) AS first FROM ({chosen}) c
+            JOIN engine.payment p USING (payment_id)"""),
+        {"source": transition.source.value},
+    ).one()
+    on = business_date(at)
+    voucher = Voucher(f"deaths:{transition.name}:{found.first}", f"deaths known on {on}", on, at)
+    move(connection, transition, voucher, chosen=chosen, expected=found.payments)
+    return int(found.payments)
+
+
+def _ask_back(connection: Connection, at: datetime) -> int:
+    """Opens a case for each payment on its way: a person asks the bank to give it back."""
+    return connection.execute(
+        text(f"""
+            INSERT INTO engine.open_case (opened_at, subject, problem)
+            SELECT :at, reference, 'the payee has died: ask the bank for the money back'
+            FROM ({_NOT_DUE}) n WHERE state = 'in_transit'
+            ON CONFLICT (subject, problem) DO NOTHING"""),
+        {"at": at},
+    ).rowcount
+
+
+def _book_overpayments(connection: Connection, at: datetime) -> tuple[int, int]:
+    """Nợ phải thu hồi / Có chi phí: what has arrived for months after a death, each payment once."""
+    book.open_staging(connection)
+    found = connection.execute(
+        text(f"""
+            WITH found AS (
+                INSERT INTO engine.overpayment (payment_id, reason, amount_vnd, found_at)
+                SELECT payment_id, 'payee_had_died', amount_vnd, :at FROM ({_NOT_DUE}) n WHERE state = 'settled'
+                ON CONFLICT (payment_id) DO NOTHING
+                RETURNING payment_id
+            ), staged AS (
+                INSERT INTO pg_temp.staged_line
+                    (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference)
+                SELECT {bookkeeping.OVERPAYMENT_FOUND.debit}, {bookkeeping.OVERPAYMENT_FOUND.credit}, p.amount_vnd,
+                    p.fund, r.run_code, p.reference, p.reference
+                FROM found JOIN engine.payment p USING (payment_id) JOIN engine.payment_run r USING (run_id)
+                ORDER BY p.payment_no
+                RETURNING amount_vnd, debit_reference
+            )
+            SELECT count(*) AS payments, coalesce(sum(amount_vnd), 0)::bigint AS vnd, min(debit_reference) AS first
+            FROM staged"""),
+        {"at": at},
+    ).one()
+    if found.payments:
+        on = business_date(at)
+        bookkeeping.post_staged(
+            connection,
+            bookkeeping.OVERPAYMENT_FOUND,
+            key=f"deaths:overpaid:{found.first}",
+            document=f"deaths known on {on}",
+            business_on=on,
+            at=at,
+        )
+    return found.payments, found.vnd
+
+
+def _open_survivors_cases(connection: Connection, people: list[UUID], at: datetime) -> None:
+    connection.execute(
+        text("""
+            INSERT INTO engine.open_case (opened_at, subject, problem)
+            SELECT :at, 'award ' || award_no,
+                'the beneficiary has died: the funeral grant and survivor benefits may be claimed'
+            FROM engine.award WHERE person_id = ANY(:people) AND frequency = 'monthly'
+            ON CONFLICT (subject, problem) DO NOTHING"""),
+        {"people": people, "at": at},
+    )
