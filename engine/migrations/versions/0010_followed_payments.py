@@ -7,8 +7,8 @@ still have been paid.
 
 from alembic import op
 
-revision = "0013_followed_payments"
-down_revision = "0007_seals"
+revision = "0010_followed_payments"
+down_revision = "0009_ended_sessions"
 
 _SQL = """
 ALTER TABLE engine.payment ADD COLUMN reissued_by uuid UNIQUE
