@@ -56,12 +56,15 @@ def death_import(file: ExistingFile, person: As, as_json: AsJson = False) -> Non
 def run_plan(
     period: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="Month of entitlement.")],
     person: As,
+    through: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m"], help="Last month, where several are paid together.")
+    ] = None,
     gateway: Annotated[str, typer.Option()] = "simbank",
     pay_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
     allow_unconfirmed: Annotated[list[str] | None, typer.Option(help="An unconfirmed legal value to allow.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Plans everything due for a month that no run covers yet."""
+    """Plans everything due for a month, or several, that no run covers yet."""
     with opened() as installation, installation.database.transaction(person) as connection:
         clock = installation.clock()
         planned = planning.plan(
@@ -71,6 +74,7 @@ def run_plan(
             gateway,
             frozenset(allow_unconfirmed or ()),
             clock.now(),
+            through.date() if through else None,
         )
     print_result(asdict(planned), as_json)
 

@@ -13,6 +13,7 @@ from engine import audit
 from engine.awards.due import due_for
 from engine.awards.tables import award
 from engine.errors import WrongInput
+from engine.law.calendar import Month
 from reconciliation.references import reference_sql
 
 SHARD_SIZE = 1000
@@ -40,18 +41,32 @@ class PlannedRun:
 
 
 def plan(
-    connection: Connection, period: date, pay_on: date, gateway: str, allowed_unconfirmed: frozenset[str], at: datetime
+    connection: Connection,
+    period: date,
+    pay_on: date,
+    gateway: str,
+    allowed_unconfirmed: frozenset[str],
+    at: datetime,
+    through: date | None = None,
 ) -> PlannedRun:
-    """Plans everything due for a month that no live payment covers yet.
+    """Plans everything due for a month that no live payment covers yet, or for all months from it through another.
 
     Raises `WrongInput` if an award rests on an unconfirmed legal value that the run does not name, or if nothing is
-    due. `period` is the first day of the month of entitlement (kỳ chi trả), `pay_on` the day of payment.
+    due. `period` and `through` are the first days of months of entitlement (kỳ chi trả), `pay_on` the day of payment:
+    February and March were paid together in February 2026, and what is decided late is due for months gone by.
     """
+    last = through or period
+    if last < period:
+        raise WrongInput([f"{last:%Y-%m} is before {period:%Y-%m}"])
     _open_staging(connection)
-    _stage_due(connection, period, pay_on, at)
+    month = period
+    while month <= last:
+        _stage_due(connection, month, pay_on, at)
+        month = (Month.containing(month) + 1).first_day
     planned = _plan_staged(connection, period, pay_on, gateway, allowed_unconfirmed, at)
     if planned is None:
-        raise WrongInput([f"nothing is due for {period:%Y-%m} that no run covers yet"])
+        months = f"{period:%Y-%m}" if last == period else f"{period:%Y-%m} to {last:%Y-%m}"
+        raise WrongInput([f"nothing is due for {months} that no run covers yet"])
     return planned
 
 

@@ -159,21 +159,24 @@ def _notable(connection: Connection, run_id: UUID, rule: _Rule, parameters: Mapp
     return Notable(rule.name, rule.blocking, found.payments, found.amount_vnd, tuple(found.shown or ()))
 
 
-# Of the months that the run pays: what each award of a monthly benefit was paid for the month before, and is paid now.
+# The last month that the run pays beside the month before its first: what each award of a monthly benefit was paid
+# then, and is paid now.
 _CHANGES = text("""
-    WITH this AS (
-        SELECT award_id, person_id, benefit, sum(amount_vnd)::bigint AS vnd FROM engine.payment
-        WHERE run_id = :run_id AND state <> 'cancelled' AND benefit IN ('pension', 'survivor_allowance')
-        GROUP BY award_id, person_id, benefit
-    ), month AS (
-        SELECT DISTINCT entitled_month FROM engine.payment WHERE run_id = :run_id
+    WITH months AS (
+        SELECT max(entitled_month) AS this, (min(entitled_month) - interval '1 month')::date AS last
+        FROM engine.payment WHERE run_id = :run_id
+    ), this AS (
+        SELECT p.award_id, p.person_id, p.benefit, sum(p.amount_vnd)::bigint AS vnd
+        FROM engine.payment p JOIN months m ON p.entitled_month = m.this
+        WHERE p.run_id = :run_id AND p.state <> 'cancelled' AND p.benefit IN ('pension', 'survivor_allowance')
+        GROUP BY p.award_id, p.person_id, p.benefit
     ), last AS (
         SELECT p.award_id, p.person_id, p.benefit, sum(p.amount_vnd)::bigint AS vnd
-        FROM engine.payment p JOIN month m ON p.entitled_month = m.entitled_month - interval '1 month'
+        FROM engine.payment p JOIN months m ON p.entitled_month = m.last
         WHERE p.state <> 'cancelled' AND p.reissued_by IS NULL AND p.benefit IN ('pension', 'survivor_allowance')
         GROUP BY p.award_id, p.person_id, p.benefit
     ), other_runs AS (
-        SELECT p.award_id FROM engine.payment p JOIN month m USING (entitled_month)
+        SELECT p.award_id FROM engine.payment p JOIN months m ON p.entitled_month = m.this
         WHERE p.run_id <> :run_id AND p.state <> 'cancelled'
     ), compared AS (
         SELECT benefit, coalesce(last.vnd, 0) AS last_vnd, coalesce(this.vnd, 0) AS this_vnd,
@@ -184,8 +187,7 @@ _CHANGES = text("""
                 WHEN this.vnd = last.vnd THEN 'unchanged'
                 WHEN EXISTS (SELECT FROM engine.vital_event v WHERE v.person_id = last.person_id AND v.kind = 'death'
                     AND v.recorded_during @> CAST(:at AS timestamptz)) THEN 'died'
-                WHEN NOT EXISTS (SELECT FROM engine.award_amount w JOIN month m
-                        ON w.entitled_during @> m.entitled_month
+                WHEN NOT EXISTS (SELECT FROM engine.award_amount w JOIN months m ON w.entitled_during @> m.this
                     WHERE w.award_id = last.award_id AND w.recorded_during @> CAST(:at AS timestamptz)) THEN 'ended'
                 WHEN NOT EXISTS (SELECT FROM engine.payout_account o WHERE o.person_id = last.person_id
                     AND o.recorded_during @> CAST(:at AS timestamptz)) THEN 'not_payable'

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine.database import Database
+from engine.errors import WrongInput
 from engine.payments import planning, run
 from engine.payments.validation import Change, Validation, validate
 from engine.vault import Vault
@@ -133,3 +134,30 @@ def test_submitting_and_approving_do_not_depend_on_the_report(world: Database) -
     with world.transaction("lan") as connection:
         run.submit(connection, RUN, "lan", LATER)
         assert validate(connection, RUN, LIMIT_VND, LATER).payments == 6
+
+
+def test_two_months_paid_together_are_two_payments_of_one_run(world: Database) -> None:
+    with world.transaction("lan") as connection:
+        planned = planning.plan(connection, DECEMBER, DECEMBER, "simbank", frozenset(), LATER, through=date(2027, 1, 1))
+        months = connection.execute(
+            text("""
+                SELECT entitled_month, count(*), sum(amount_vnd)::bigint FROM engine.payment p
+                JOIN engine.payment_run r USING (run_id) WHERE r.run_code = :run GROUP BY 1 ORDER BY 1"""),
+            {"run": RUN},
+        ).all()
+        changes = validate(connection, RUN, LIMIT_VND, LATER).changes
+    assert planned.payments == 12
+    assert changes == (Change("pension", "unchanged", 6, 24_010_000, 24_010_000),)
+    assert [tuple(row) for row in months] == [(DECEMBER, 6, 24_010_000), (date(2027, 1, 1), 6, 24_010_000)]
+    with pytest.raises(WrongInput, match="2026-11 to 2027-01"), world.transaction("lan") as connection:
+        planning.plan(connection, builders.PERIOD, DECEMBER, "simbank", frozenset(), LATER, through=date(2027, 1, 1))
+
+
+def test_months_that_were_missed_are_planned_with_the_next(world: Database, vault: Vault) -> None:
+    with world.transaction("lan") as connection:
+        builders.add_payee(connection, vault, 9, builders.Payee("1021000000097", 4_000_000))
+        planned = planning.plan(
+            connection, date(2026, 10, 1), DECEMBER, "simbank", frozenset(), LATER, through=DECEMBER
+        )
+    # October for all seven, November for the new one, December for all.
+    assert planned.payments == 7 + 1 + 7
