@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from engine.clock import Clock
 from engine.database import Database, addresses, require_current_schema
@@ -54,8 +54,7 @@ class Installation:
     def clock(self) -> Clock:
         """The computer's clock; in a demonstration database the instant that its month stands at."""
         with self.database.engine.connect() as connection:
-            fixed_at: datetime | None = connection.scalar(text("SELECT now_at FROM engine.demonstration"))
-        return Clock(fixed_at)
+            return clock_of(connection)
 
     def gateway(self, name: str) -> Gateway:
         """Opens a gateway by the name under which it was onboarded."""
@@ -82,6 +81,12 @@ class Installation:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             directory.chmod(0o700)
         return path
+
+
+def clock_of(connection: Connection) -> Clock:
+    """The clock of the installation that a connection belongs to."""
+    fixed_at: datetime | None = connection.scalar(text("SELECT now_at FROM engine.demonstration"))
+    return Clock(fixed_at)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ It composes the API and the portal and decides nothing itself. Until an identity
 this computer alone, and signs in only over a demonstration database.
 """
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -52,6 +53,9 @@ _FOR_PROGRAMS = re.compile(r"/(v1|static|healthz|readyz|metrics|openapi\.json)(/
 _OUR_HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 """The names under which this computer alone is reached, as a browser sends them."""
 
+_AT_ONCE = 12
+"""Requests worked on at once; the others wait. Each may hold two of the thirty connections to the database, and one
+that holds a connection must never wait for a thread whose request waits for a connection."""
 _LONGEST_BODY = 16 * 1024
 """In bytes. Our forms hold a name and a token."""
 
@@ -88,6 +92,7 @@ def create_app(installation: Installation) -> FastAPI:
         redoc_url=None,
     )
     app.state.installation = installation
+    app.state.worked_on = asyncio.Semaphore(_AT_ONCE)
     app.middleware("http")(_careful)
     app.add_middleware(_HeadAsGet)
     app.include_router(api.router)
@@ -145,7 +150,8 @@ async def _careful(request: Request, call_next: Callable[[Request], Awaitable[Re
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
         try:
             _refuse_odd_request(request)
-            response = await call_next(request)
+            async with request.app.state.worked_on:
+                response = await call_next(request)
         except (OperationalError, NoConnectionFree) as error:
             structlog.get_logger().error("database_unavailable", exc_info=error)
             response = _answer_refusal(request, ServerUnavailable("the database does not answer"))

@@ -27,7 +27,8 @@ def _reading(installation: TheInstallation) -> Iterator[Connection]:
         yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
-Reading = Annotated[Connection, Depends(_reading)]
+Reading = Annotated[Connection, Depends(_reading, scope="function")]
+"""Given back before the answer is sent: a reader who takes long holds no connection."""
 
 
 def _session(request: Request, installation: TheInstallation, connection: Reading) -> Session | None:

@@ -16,6 +16,7 @@ from engine.api.paging import Cursor, Limit, Page, cursor_at, place_of
 from engine.api.payments import PaymentSummary
 from engine.api.runs import RunDetail, RunSummary
 from engine.errors import NotFound
+from engine.installation import clock_of
 from engine.payments.payment import PaymentState
 from engine.payments.proof import prove
 from ledger.balances import trial_balance
@@ -83,17 +84,15 @@ def show_payment(user: SignedIn, connection: Reading, reference: str) -> dict[st
 
 
 @router.get("/proof", tags=["books"])
-def show_proof(_user: FinanceStaff, installation: TheInstallation, connection: Reading, on: On = None) -> ProofAnswer:
+def show_proof(_user: FinanceStaff, connection: Reading, on: On = None) -> ProofAnswer:
     """Where every đồng of the runs is: payments, ledger and statements."""
-    return ProofAnswer.of(prove(connection, on or installation.clock().today()))
+    return ProofAnswer.of(prove(connection, on or clock_of(connection).today()))
 
 
 @router.get("/trial-balance", tags=["books"])
-def show_trial_balance(
-    _user: FinanceStaff, installation: TheInstallation, connection: Reading, on: On = None
-) -> TrialBalanceAnswer:
+def show_trial_balance(_user: FinanceStaff, connection: Reading, on: On = None) -> TrialBalanceAnswer:
     """The balances of all accounts that ever moved."""
-    day = on or installation.clock().today()
+    day = on or clock_of(connection).today()
     lines = [TrialBalanceLine.of(row) for row in trial_balance(connection, day)]
     return TrialBalanceAnswer(
         on=day,
@@ -106,7 +105,6 @@ def show_trial_balance(
 @router.get("/breaks", tags=["books"])
 def list_breaks(
     _user: FinanceStaff,
-    installation: TheInstallation,
     connection: Reading,
     on: On = None,
     cursor: Cursor = None,
@@ -114,17 +112,15 @@ def list_breaks(
 ) -> Page[BreakAnswer]:
     """What stands alone between ledger and bank, the oldest first, with who owns it."""
     skip = place_of(cursor) or 0
-    found = open_breaks(connection, on or installation.clock().today())
+    found = open_breaks(connection, on or clock_of(connection).today())
     shown = [BreakAnswer.of(each) for each in found[skip : skip + limit]]
     return Page(items=shown, next_cursor=cursor_at(skip + limit) if len(found) > skip + limit else None)
 
 
 @router.get("/notices", tags=["contributions"])
-def list_notices(
-    user: SignedIn, installation: TheInstallation, connection: Reading, cursor: Cursor = None, limit: Limit = 50
-) -> Page[NoticeSummary]:
+def list_notices(user: SignedIn, connection: Reading, cursor: Cursor = None, limit: Limit = 50) -> Page[NoticeSummary]:
     """Notices with what is owed for their months today, late charges included; an employer's own, or all for staff."""
-    own, today = _own(user, Role.EMPLOYER), installation.clock().today()
+    own, today = _own(user, Role.EMPLOYER), clock_of(connection).today()
     found = contributions.list_notices(connection, today, employer_id=own, after=place_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return Page(items=found[:limit], next_cursor=cursor_at(found[limit - 1].notice_no) if more else None)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from engine.cli.calling import As, AsJson, ExistingFile, opened
-from engine.cli.printing import print_json, print_result
-from engine.contributions.collection import CollectionAccount, open_collection_account
+from engine.cli.printing import err, print_json, print_result
+from engine.contributions.collection import CollectionAccount, notices_without_account, open_collection_account
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf
@@ -17,6 +17,7 @@ employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụ
 declaration_commands = typer.Typer(no_args_is_help=True, help="Tờ khai D02-LT.")
 collection_commands = typer.Typer(no_args_is_help=True, help="Tài khoản chuyên thu.")
 app = typer.Typer()
+_OPEN_ONE = "open one with `thuchi collection-account open`"
 
 
 @employer_commands.command("import")
@@ -32,7 +33,10 @@ def declaration_import(file: ExistingFile, person: As = "collection", as_json: A
     """Nhận tờ khai: accepts a month of one employer (D02-LT) with its dues and notice, or nothing at all."""
     with opened() as installation, installation.database.transaction(person) as connection:
         result = import_declaration(connection, installation.vault, file, installation.clock().now())
+        unpayable = notices_without_account(connection)
     print_result(asdict(result), as_json)
+    if unpayable:
+        err.print(f"Warning: {unpayable} notices name no account to pay to; {_OPEN_ONE}", markup=False)
 
 
 @collection_commands.command("open")
@@ -64,3 +68,5 @@ def notice(
         pdf.write_bytes(notice_pdf(document))
     if as_json or pdf is None:
         print_json(document)
+    for warning in document["warnings"]:
+        err.print(f"Warning: {warning['en']} {_OPEN_ONE.capitalize()}", markup=False)

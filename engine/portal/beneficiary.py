@@ -14,6 +14,7 @@ from engine.api.asking import Beneficiary, Reading, TheInstallation, TheSession
 from engine.api.payments import PaymentSummary, life_of, list_payments
 from engine.awards.due import due_for
 from engine.awards.tables import award
+from engine.installation import clock_of
 from engine.people.tables import payout_account
 from engine.portal import pages
 from engine.portal.explanation import explain, in_short
@@ -44,7 +45,7 @@ def show_home(
 ) -> Response:
     person_id = _own(user.subject)
     payments = list_payments(connection, installation.vault, person_id=person_id, latest_first=True, limit=_SHOWN)
-    coming = _coming(connection, installation.vault, person_id, payments, installation.clock().now())
+    coming = _coming(connection, installation.vault, person_id, payments, clock_of(connection).now())
     return pages.render(
         request,
         "beneficiary/home.html",

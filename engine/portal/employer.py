@@ -13,6 +13,7 @@ from engine.api.asking import Employer, Reading, TheInstallation, TheSession
 from engine.api.contributions import NoticeSummary, list_notices, list_receipts, show_notice
 from engine.contributions.employer import employer_on
 from engine.contributions.notices import Position, notice_pdf, position
+from engine.installation import clock_of
 from engine.law.parameters import Parameters
 from engine.portal import pages
 
@@ -26,7 +27,7 @@ _SHOWN = 36
 def show_home(
     request: Request, user: Employer, session: TheSession, installation: TheInstallation, connection: Reading
 ) -> Response:
-    employer_id, today = _own(user.subject), installation.clock().today()
+    employer_id, today = _own(user.subject), clock_of(connection).today()
     notices = list_notices(connection, today, employer_id=employer_id, latest_first=True, limit=_SHOWN)
     return pages.render(
         request,
@@ -49,7 +50,7 @@ def show_one_notice(
     connection: Reading,
     notice_no: int,
 ) -> Response:
-    employer_id, today = _own(user.subject), installation.clock().today()
+    employer_id, today = _own(user.subject), clock_of(connection).today()
     document = show_notice(connection, installation.vault, notice_no, employer_id)
     (summary,) = list_notices(connection, today, employer_id=employer_id, after=notice_no - 1, limit=1)
     return pages.render(

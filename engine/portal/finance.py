@@ -15,7 +15,7 @@ from engine.api.asking import FinanceStaff, Reading, TheInstallation, TheSession
 from engine.api.identity import Session, User
 from engine.api.paging import Cursor, cursor_at, place_of
 from engine.api.payments import list_payments
-from engine.installation import Installation
+from engine.installation import Installation, clock_of
 from engine.payments import tracing
 from engine.payments.payment import PaymentState
 from engine.payments.proof import prove
@@ -90,7 +90,7 @@ def show_board(
         totals=totals,
         waiting_for_hand=sum(totals[state] for state in NEEDS_A_HAND),
         switch=switch,
-        today=installation.clock().today(),
+        today=clock_of(connection).today(),
         **_head(user, session, installation),
     )
 
@@ -178,7 +178,7 @@ def show_proof(
     connection: Reading,
     on: Annotated[Literal[""] | OnDay, Query()] = "",
 ) -> Response:
-    day = on or installation.clock().today()
+    day = on or clock_of(connection).today()
     balances = trial_balance(connection, day)
     return pages.render(
         request,
@@ -196,7 +196,7 @@ def show_proof(
 def show_open_items(
     request: Request, user: FinanceStaff, session: TheSession, installation: TheInstallation, connection: Reading
 ) -> Response:
-    today = installation.clock().today()
+    today = clock_of(connection).today()
     return pages.render(
         request,
         "finance/open_items.html",

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -24,7 +26,9 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 from engine.api import problems
-from engine.api.identity import COOKIE, Role, Session, User
+from engine.api.contributions import list_notices
+from engine.api.identity import COOKIE, SESSION_LASTS, Role, Session, User
+from engine.api.payments import list_payments
 from engine.clock import Clock
 from engine.contributions.collection import open_collection_account
 from engine.contributions.declaration import import_declaration
@@ -547,30 +551,64 @@ def test_an_unmigrated_database_is_answered_with_the_command_to_run() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_bytes_that_are_no_request_end_with_an_answer(portal: Portal) -> None:
-    """Through a real socket: huge headers, odd lines, two lengths."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+@contextmanager
+def listening_portal(portal: Portal) -> Iterator[int]:
+    """The portal behind a real socket; its port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
         server = uvicorn.Server(uvicorn.Config(portal.client.app, log_config=None, proxy_headers=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            port = listening.getsockname()[1]
-            for request in (
-                b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 200_000 + b"\r\n\r\n",
-                b"GET /\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-                b"GET / HTTP/1.1\r\n\r\n",
-                b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-                b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-                b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                b"NONSENSE\r\n\r\n",
-            ):
-                with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-                    connection.sendall(request)
-                    assert re.match(rb"HTTP/1.1 4\d\d ", connection.recv(100)), request[:60]
-            connection_ = http.client.HTTPConnection("127.0.0.1", port)
-            connection_.request("HEAD", "/sign-in", headers={"X-Forwarded-Host": "example.org"})
-            assert connection_.getresponse().status == 200
-            connection_.close()
+            yield listening.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join()
+
+
+def test_bytes_that_are_no_request_end_with_an_answer(portal: Portal) -> None:
+    """Huge headers, odd lines, two lengths."""
+    with listening_portal(portal) as port:
+        for request in (
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 200_000 + b"\r\n\r\n",
+            b"GET /\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"NONSENSE\r\n\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(request)
+                assert re.match(rb"HTTP/1.1 4\d\d ", connection.recv(100)), request[:60]
+
+
+def test_many_who_ask_at_once_are_all_answered(portal: Portal) -> None:
+    """More than there are connections to the database or threads."""
+    cookie = portal.sign_in(FINANCE)
+
+    def ask(address: str) -> int:
+        asking = http.client.HTTPConnection("127.0.0.1", port, timeout=25)
+        asking.request("GET", address, headers={"Cookie": f"{COOKIE}={cookie}"})
+        status = asking.getresponse().status
+        asking.close()
+        return status
+
+    with listening_portal(portal) as port, ThreadPoolExecutor(100) as pool:
+        assert set(pool.map(ask, ["/v1/notices", "/finance/proof"] * 50)) == {200}
+
+
+def test_a_session_runs_out_with_the_working_day(portal: Portal) -> None:
+    for age, status in ((SESSION_LASTS - timedelta(minutes=1), 200), (SESSION_LASTS, 401), (timedelta(-1), 401)):
+        begun = Session.begin("finance", Clock().now() - age)
+        portal.client.cookies.set(COOKIE, begun.sealed(portal.installation.vault))
+        assert portal.client.get("/v1/runs").status_code == status, age
+
+
+def test_a_list_that_is_cut_off_can_show_its_latest(portal: Portal) -> None:
+    """What a first page shows of many years are the last ones."""
+    with portal.installation.database.transaction() as connection:
+        for first in (False, True):
+            payments = list_payments(connection, portal.installation.vault, latest_first=first, limit=2)
+            assert [payment.payment_no for payment in payments] == ([3, 2] if first else [1, 2])
+            (notice,) = list_notices(connection, builders.PAY_ON, latest_first=first, limit=1)
+            assert notice.notice_no == (2 if first else 1)
