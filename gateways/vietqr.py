@@ -34,6 +34,14 @@ class Service(StrEnum):
     CARD = "QRIBFTTC"
 
 
+class Initiation(StrEnum):
+    """How often a code may be used (id 01)."""
+
+    STATIC = "11"
+    DYNAMIC = "12"
+    """Once."""
+
+
 class Flaw(StrEnum):
     """What is wrong with a payload that was read."""
 
@@ -93,7 +101,7 @@ def build(code: VietQr) -> str:
     body = "".join(
         (
             _object("00", "01"),
-            _object("01", "11" if code.amount_vnd is None else "12"),
+            _object("01", Initiation.STATIC if code.amount_vnd is None else Initiation.DYNAMIC),
             _object("38", transfer),
             _object("53", _VND),
             "" if code.amount_vnd is None else _object("54", str(code.amount_vnd)),
@@ -130,6 +138,11 @@ def parse(payload: str) -> VietQr:
         reference=additional.get("05"),
         purpose=additional.get("08"),
     )
+
+
+def initiation(payload: str) -> Initiation:
+    """Whether a code that was read is for one use. One that does not say so is static."""
+    return Initiation.DYNAMIC if dict(_objects(payload)).get("01") == Initiation.DYNAMIC else Initiation.STATIC
 
 
 def check_sum(text: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from engine import statements
 from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
 from engine.cli.printing import print_json, print_result, print_table
+from engine.cli.vectors import gateway_vectors
 from engine.demonstration import month
 from engine.payments import archive, gateways
 from engine.payments.settlement import ImportedStatement, import_statement
@@ -23,6 +24,7 @@ gateway_commands = typer.Typer(no_args_is_help=True, help="Ngân hàng và ví."
 statement_commands = typer.Typer(no_args_is_help=True, help="Sao kê.")
 exchange_commands = typer.Typer(no_args_is_help=True, help="Files to and from banks.")
 simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.")
+gateway_commands.command("vectors")(gateway_vectors)
 
 
 @gateway_commands.command("list")

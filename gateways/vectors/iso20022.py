@@ -1,4 +1,4 @@
-"""Computes what a test vector of ISO 20022 asks for, from its inputs alone: the expected values are never seen here."""
+"""Vectors of ISO 20022: files of payments, status reports, account checks, codes. Statements are read elsewhere."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -8,28 +8,12 @@ from typing import Any
 from lxml import etree
 
 from gateways.contract import Outcome
-from gateways.errors import Unsupported
 from gateways.iso20022 import acmt024, pain001, pain002
 from gateways.iso20022.codes import NameCheck, name_check, payment_outcome
 from gateways.iso20022.schemas import safe_parser, validate
 
 _REPEATED = "CdtTrfTxInf"
 _DUPLICATES = frozenset({"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"})
-
-
-def compute(operation: str, inputs: Mapping[str, Any]) -> Any:
-    """The result of an operation of the protocol `iso20022`, under the names its vectors compare.
-
-    `pain001_build` gives `expected_xpaths` (path to text, for every leaf) and `document`; the others give what stands
-    under `expected`. Raises `Unsupported` for an operation that is not here: statements are read elsewhere.
-    """
-    if operation not in _OPERATIONS:
-        raise Unsupported(f"iso20022 {operation}")
-    return _OPERATIONS[operation](inputs)
-
-
-def operations() -> tuple[str, ...]:
-    return tuple(_OPERATIONS)
 
 
 def pain001_document(inputs: Mapping[str, Any]) -> bytes:
@@ -69,17 +53,17 @@ def pain001_document(inputs: Mapping[str, Any]) -> bytes:
     return to.getvalue()
 
 
-def _pain001_build(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _pain001_build(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     document = pain001_document(inputs)
     return {"expected_xpaths": _leaves(document), "document": document.decode()}
 
 
-def _pain002_parse(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _pain002_parse(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     report = pain002.read(inputs["document"].encode())
     instructions = report.instructions()
     listed = {instruction.reference for instruction in instructions}
     unlisted = [reference for reference in inputs.get("sent_end_to_end_ids", ()) if reference not in listed]
-    return {
+    read = {
         "original_msg_id": report.original_message_id,
         "group_status": report.group.status,
         "transactions": [
@@ -93,6 +77,7 @@ def _pain002_parse(inputs: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "not_listed": _not_listed(report) if unlisted else {},
     }
+    return {"expected": read}
 
 
 def _not_listed(report: pain002.PaymentStatusReport) -> dict[str, str]:
@@ -114,16 +99,16 @@ def _not_listed(report: pain002.PaymentStatusReport) -> dict[str, str]:
             return {}
 
 
-def _acmt024_parse(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
+def _acmt024_parse(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     answers = acmt024.read(inputs["report_document"].encode())
-    return [{"id": answer.id, "result": answer.result.value} for answer in answers]
+    return {"expected": [{"id": answer.id, "result": answer.result.value} for answer in answers]}
 
 
-def _status_mapping(inputs: Mapping[str, Any]) -> dict[str, str]:
+def _status_mapping(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     if inputs["operation"] == "acmt.024":
         matches = inputs["field"] == "Vrfctn" or "true" in inputs["code"]
-        return {"outcome": (NameCheck.MATCH if matches else name_check(inputs["code"])).value}
-    return {"outcome": payment_outcome(inputs["field"], inputs["code"]).value}
+        return {"expected": {"outcome": (NameCheck.MATCH if matches else name_check(inputs["code"])).value}}
+    return {"expected": {"outcome": payment_outcome(inputs["field"], inputs["code"]).value}}
 
 
 def _leaves(document: bytes) -> dict[str, str]:
@@ -144,7 +129,7 @@ def _leaves(document: bytes) -> dict[str, str]:
     return found
 
 
-_OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+OPERATIONS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]] = {
     "pain001_build": _pain001_build,
     "pain002_parse": _pain002_parse,
     "acmt024_parse": _acmt024_parse,

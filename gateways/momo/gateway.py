@@ -1,0 +1,168 @@
+"""MoMo as the engine calls it. Keeps nothing between calls: request ids and encrypted receivers are the caller's, and
+are stored before the first call, so that a repeat is byte for byte the call that was stored.
+"""
+
+from collections.abc import Callable
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from gateways.credentials import Profile, credentials_for
+from gateways.errors import Ambiguous, NotSent, UnsafeKey
+from gateways.http import Answer
+from gateways.iso20022.codes import NameCheck
+from gateways.line import Line, failed_call
+from gateways.macs import rsa_public_key
+from gateways.momo import answers, requests
+from gateways.momo.requests import Choices
+from gateways.momo.signing import Keys
+from gateways.online import (
+    Acknowledgement,
+    Call,
+    CollectionOrder,
+    Notification,
+    OnlineAnswer,
+    OnlineCapabilities,
+    OnlineOperation,
+    Payout,
+    Refund,
+    Verdict,
+)
+
+
+class Momo:
+    """The adapter. `build_…` gives the call to be stored, `send_…` sends it once and reads what came back."""
+
+    def __init__(
+        self, profile: Profile, choices: Choices | None = None, transport: httpx2.BaseTransport | None = None
+    ) -> None:
+        credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
+        self._keys = Keys(credentials["partner_code"], credentials["access_key"], credentials["secret_key"])
+        public_key = credentials.get("rsa_public_key")
+        self._public_key = None if public_key is None else rsa_public_key(public_key)
+        self._profile = profile
+        self._choices = choices or Choices()
+        self._line = Line(profile.base_url, requests.CAPABILITIES.answer_timeout_seconds, transport)
+
+    @property
+    def capabilities(self) -> OnlineCapabilities:
+        return requests.CAPABILITIES
+
+    def build_collection(self, order: CollectionOrder, request_id: str) -> Call:
+        return requests.create(
+            order,
+            request_id,
+            notification_url=self._profile.notification_url,
+            return_url=self._profile.return_url,
+            keys=self._keys,
+            choices=self._choices,
+        )
+
+    def send_collection(self, call: Call, order: CollectionOrder) -> OnlineAnswer:
+        return self._asked(call, lambda answer: answers.created(answer, order.reference))
+
+    def query_collection(self, order: CollectionOrder, request_id: str) -> OnlineAnswer:
+        return self._query(order.reference, request_id, order.amount_vnd)
+
+    def build_refund(self, undoing: Refund, request_id: str) -> Call:
+        return requests.refund(undoing, request_id, keys=self._keys, choices=self._choices)
+
+    def send_refund(self, call: Call, undoing: Refund) -> OnlineAnswer:
+        return self._asked(call, lambda answer: answers.moved(answer, undoing.reference, amount_vnd=undoing.amount_vnd))
+
+    def query_refund(self, undoing: Refund, request_id: str) -> OnlineAnswer:
+        call = requests.refund_query(undoing.reference, request_id, keys=self._keys, choices=self._choices)
+        return self._inquired(
+            call, lambda answer: answers.queried(answer, undoing.reference, amount_vnd=undoing.amount_vnd)
+        )
+
+    def encrypt_receiver(self, payout: Payout) -> str:
+        return requests.method_of(payout, self._require_public_key())
+
+    def verify_beneficiary(self, payout: Payout, method: str, request_id: str) -> NameCheck:
+        """Whether the wallet is there and of that name. Whatever goes wrong proves nothing: `unable`."""
+        self.capabilities.require(OnlineOperation.VERIFY_BENEFICIARY)
+        try:
+            answer = self._line.send(requests.verify(payout, method, request_id, keys=self._keys))
+            return answers.checked(answer, payout.reference)
+        except (NotSent, Ambiguous):
+            return NameCheck.UNABLE
+
+    def build_payout(self, payout: Payout, method: str, request_id: str) -> Call:
+        return requests.pay(
+            payout,
+            method,
+            request_id,
+            notification_url=self._profile.notification_url,
+            keys=self._keys,
+            choices=self._choices,
+        )
+
+    def send_payout(self, call: Call, payout: Payout) -> OnlineAnswer:
+        return self._asked(call, lambda answer: answers.moved(answer, payout.reference, amount_vnd=payout.amount_vnd))
+
+    def query_payout(self, payout: Payout, request_id: str) -> OnlineAnswer:
+        return self._query(payout.reference, request_id, payout.amount_vnd)
+
+    def balance_vnd(self, reference: str, request_id: str) -> int:
+        """Our own money at MoMo. Raises `NotSent` or `Ambiguous`."""
+        answer = self._line.send(requests.balance(reference, request_id, keys=self._keys))
+        return answers.balance_vnd(answer, reference)
+
+    def start_batch(self, reference: str, request_id: str, total_vnd: int) -> str:
+        """The token of a new batch; nothing moves before its release. Raises `NotSent` or `Ambiguous`."""
+        answer = self._line.send(requests.batch_start(reference, request_id, total_vnd, keys=self._keys))
+        return answers.batch_token(answer, reference)
+
+    def build_batch(self, reference: str, request_id: str, token: str, items: tuple[requests.BatchItem, ...]) -> Call:
+        return requests.batch_items(reference, request_id, token, items, keys=self._keys)
+
+    def send_batch(self, call: Call, reference: str) -> OnlineAnswer:
+        return self._asked(call, lambda answer: answers.created(answer, reference))
+
+    def build_batch_release(self, reference: str, request_id: str) -> Call:
+        return requests.batch_release(reference, request_id, keys=self._keys)
+
+    def send_batch_release(self, call: Call, reference: str) -> OnlineAnswer:
+        """0 says that the batch is being paid; what became of each wallet its query tells."""
+        return self._asked(call, lambda answer: answers.created(answer, reference))
+
+    def query_batch(self, reference: str, request_id: str, page: int, size: int) -> tuple[answers.BatchItemAnswer, ...]:
+        """One page of a batch. Raises `NotSent` or `Ambiguous`."""
+        answer = self._line.send(requests.batch_query(reference, request_id, page, size, keys=self._keys))
+        return answers.batch_items(answer, reference)
+
+    def read_notification(self, body: bytes) -> Notification | None:
+        """None: not MoMo's; nothing may be changed for its sake."""
+        return answers.notification(body, self._keys, auto_capture=self._choices.auto_capture)
+
+    def acknowledge(self, verdict: Verdict) -> Acknowledgement:
+        return answers.acknowledgement(verdict)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _query(self, reference: str, request_id: str, amount_vnd: int) -> OnlineAnswer:
+        call = requests.query(reference, request_id, keys=self._keys, choices=self._choices)
+        capture = self._choices.auto_capture
+        return self._inquired(
+            call, lambda answer: answers.queried(answer, reference, amount_vnd=amount_vnd, auto_capture=capture)
+        )
+
+    def _asked(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
+        try:
+            return read(self._line.send(call))
+        except (NotSent, Ambiguous) as error:
+            return failed_call(error)
+
+    def _inquired(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
+        """An inquiry that did not come through leaves the payment as unknown as it was."""
+        try:
+            return read(self._line.send(call))
+        except (NotSent, Ambiguous) as error:
+            return failed_call(Ambiguous(str(error)))
+
+    def _require_public_key(self) -> RSAPublicKey:
+        if self._public_key is None:
+            raise UnsafeKey("the credentials hold no rsa_public_key")
+        return self._public_key

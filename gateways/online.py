@@ -1,0 +1,212 @@
+"""Providers that are asked one payment at a time, or told of one: wallets, payment pages, single transfers.
+
+Shared words beside `contract.py`, which speaks of files. What a provider is sent is built and signed first (a `Call`,
+which the caller stores with everything random in it), then sent once, then read: `build_…` and `read_…` do no I/O.
+Money is whole đồng. Names, numbers and bodies never appear in a `repr`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+import yaml
+
+from gateways.contract import Instrument, Outcome
+from gateways.errors import BadBatch, Unsupported
+
+
+class OnlineOperation(StrEnum):
+    """What an online provider may offer. One that its sheet does not declare raises `Unsupported`."""
+
+    COLLECT_CREATE = "collect_create"
+    COLLECT_QUERY = "collect_query"
+    COLLECT_REFUND = "collect_refund"
+    REFUND_QUERY = "refund_query"
+    NOTIFICATION = "notification"
+    VERIFY_BENEFICIARY = "verify_beneficiary"
+    PAYOUT_SUBMIT = "payout_submit"
+    PAYOUT_QUERY = "payout_query"
+    BATCH_SUBMIT = "batch_submit"
+    BATCH_QUERY = "batch_query"
+    BALANCE = "balance"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, built and signed, ready to be sent. The same call may be sent again only under the outcome rules."""
+
+    method: str
+    path: str
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionOrder:
+    """Lệnh thu: what a payer is asked for. The reference is ours, made once."""
+
+    reference: str
+    amount_vnd: int
+    description: str
+    payer: str = field(default="", repr=False)
+    """Who is asked, in words the provider keeps, such as an employer's code; never a personal number."""
+    expires_seconds: int = 15 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who is paid: by wallet (phone number, or the provider's own id) or by bank account."""
+
+    instrument: Instrument
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+    bank: str | None = None
+    """The bank as this provider names it: a BIN, or a code of its own list. None for a wallet."""
+    personal_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """Lệnh chi tới một người: the reference is the attempt's, the same for every call about it."""
+
+    reference: str
+    amount_vnd: int
+    description: str
+    receiver: Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Hoàn tiền of a collection: a reference of its own, and the provider's number of the payment it undoes."""
+
+    reference: str
+    payment_reference: str
+    provider_reference: str
+    amount_vnd: int
+    description: str
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineAnswer:
+    """What a provider answered about one payment, collection or refund.
+
+    `amount_vnd` is what it says was moved; a caller holds it against what was asked. `found` False: the provider does
+    not know the reference, which proves nothing before the grace time and a statement; None: it did not say.
+    """
+
+    outcome: Outcome
+    code: str
+    provider_reference: str | None = None
+    amount_vnd: int | None = None
+    found: bool | None = None
+    pay_url: str | None = field(default=None, repr=False)
+    """Where the payer goes, for a collection that was made."""
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a provider told us of its own accord, after its signature was found good."""
+
+    reference: str
+    outcome: Outcome
+    code: str
+    amount_vnd: int
+    provider_reference: str
+    document: bytes = field(repr=False)
+    """As it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a provider wants to hear in answer to a notification."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+
+
+class Verdict(StrEnum):
+    """What we made of a notification, from which each provider's answer follows."""
+
+    TAKEN = "taken"
+    REPEATED = "repeated"
+    BAD_SIGNATURE = "bad_signature"
+    UNKNOWN_REFERENCE = "unknown_reference"
+    WRONG_AMOUNT = "wrong_amount"
+    TROUBLE = "trouble"
+    """We could not look; the provider should call again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AmountLimit:
+    """The least and the most of one operation, in đồng; the contract with the provider may say less."""
+
+    min_vnd: int
+    max_vnd: int
+
+    def require(self, amount_vnd: int) -> None:
+        if isinstance(amount_vnd, bool) or not self.min_vnd <= amount_vnd <= self.max_vnd:
+            raise BadBatch([f"{amount_vnd} VND; {self.min_vnd} to {self.max_vnd} can be moved"])
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineCapabilities:
+    """What a provider offers and its limits, from the dated sheet beside its adapter."""
+
+    provider: str
+    name: str
+    as_of: date
+    source: str
+    operations: frozenset[OnlineOperation]
+    instruments: frozenset[Instrument]
+    limits: Mapping[str, AmountLimit]
+    """By operation, or operation and instrument, such as `payout_submit wallet`."""
+    lengths: Mapping[str, int]
+    """The most characters of a field."""
+    hours: str
+    """When it can be asked, in words; wallets always."""
+    batch_size: int | None
+    name_check: bool
+    callback: bool
+    callback_tries: int | None
+    """How often a notification that was not acknowledged comes again; None: not published."""
+    inquiry_by_our_reference: bool
+    reversible: bool
+    idempotency_days: int | None
+    """How long a reference is remembered; None: not published, so a reference is never sent again on hope."""
+    answer_timeout_seconds: float
+    inquiry_schedule_seconds: tuple[int, ...]
+    not_found_grace_seconds: int
+    clock_tolerance_seconds: int | None
+    """How far our clock may be from theirs; None: not checked."""
+    hosts: Mapping[str, str]
+    """Its address by environment."""
+
+    def require(self, operation: OnlineOperation) -> None:
+        if operation not in self.operations:
+            raise Unsupported(f"{self.provider} does not offer {operation}")
+
+    def limit(self, operation: OnlineOperation, instrument: Instrument | None = None) -> AmountLimit:
+        """The narrowest limit that speaks of this operation."""
+        for name in (f"{operation} {instrument}", str(operation)):
+            if name in self.limits:
+                return self.limits[name]
+        raise Unsupported(f"{self.provider} states no limit for {operation}")
+
+
+def read_sheet(path: Path) -> OnlineCapabilities:
+    """The capabilities in a sheet (YAML)."""
+    sheet = yaml.safe_load(path.read_text("utf-8"))
+    return OnlineCapabilities(
+        **sheet
+        | {
+            "operations": frozenset(OnlineOperation(name) for name in sheet["operations"]),
+            "instruments": frozenset(Instrument(name) for name in sheet["instruments"]),
+            "limits": {name: AmountLimit(**limit) for name, limit in sheet["limits"].items()},
+            "inquiry_schedule_seconds": tuple(sheet["inquiry_schedule_seconds"]),
+        }
+    )

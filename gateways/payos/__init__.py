@@ -1,0 +1,1 @@
+"""payOS: payment links with their webhook, and payouts to bank accounts."""
