@@ -5,7 +5,7 @@
 -- The ranges ahead are there before they are needed; where the next one is missing, posting goes on in the one it has.
 -- Entries under way while the month turns stand in the older range: the range tells when it was opened, no more.
 
-CREATE SCHEMA ledger_partition;
+CREATE SCHEMA IF NOT EXISTS ledger_partition;
 GRANT USAGE ON SCHEMA ledger_partition TO thuchi_application;
 
 -- So many entry ids has a partition. One that outgrows them runs over into the next, which does no harm.

@@ -471,7 +471,8 @@ END $$;
 -- anew; and one made while there were few accounts would read the whole table later, hence enable_seqscan.
 CREATE OR REPLACE FUNCTION ledger.write_entry(key text, event text, document text, business_on date, description text,
         recorded_at timestamptz, reverses bigint, OUT entry_id bigint, OUT replayed boolean) LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = auto SET enable_seqscan = off AS $$
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = auto SET enable_seqscan = off
+    SET work_mem = '128MB' AS $$
 #variable_conflict use_variable
 DECLARE
     open_from date := ledger.enter_books(recorded_at);
