@@ -74,7 +74,10 @@ class Deceased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relative:
-    """A relative (thân nhân) as of the end of the month of death. `alone`: nobody is left to look after them."""
+    """A relative (thân nhân) as of the end of the month of death.
+
+    `alone`: nobody is left to look after them. `deaths`: insured persons whose survivor they are, this death included.
+    """
 
     name: str
     relation: Relation
@@ -83,6 +86,7 @@ class Relative:
     monthly_income_vnd: int = 0
     impairment_percent: Decimal | int = 0
     alone: bool = False
+    deaths: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +336,9 @@ def _allowances(
         percent = rule["alone_percent"] if relative.alone else rule["percent"]
         born_after = relative.birth_date if relative.birth_date > died_on else None
         start = allowance_start(died_on, law, record, born_after)
-        amount = monthly_allowance(percent, 1, start, law, record)
+        # Article 87(2): relatives of two or more insured persons who died receive the allowance twice.
+        multiplier = rule["multiplier_of_two_deaths"] if relative.deaths > 1 else 1
+        amount = monthly_allowance(percent, multiplier, start, law, record)
         allowances.append(Allowance(relative.name, int(percent), amount, start))
     return tuple(allowances)
 

@@ -13,6 +13,7 @@ from engine.law.indexation import adjust_pension
 from engine.law.parameters import Parameters
 from engine.law.people import Sex
 from engine.law.retirement import retirement_age
+from engine.law.survivors import Deceased, Relation, Relative, Status, SurvivorFacts, assess_survivors
 
 MAY_1969 = "1969-05-20"
 
@@ -58,6 +59,95 @@ def test_state_wages_of_the_window_and_private_wages_share_one_average() -> None
     assert result["contribution_months"] == 221
     assert result["average"] == 11_978_280
     assert result["rate_percent"] == "52"  # 18y5m → 18.5 years
+
+
+def test_a_window_below_the_whole_career_gives_way_to_it_under_the_new_law() -> None:
+    history = [
+        {"from": "1996-06", "to": "2016-05", "regime": "state", "coefficient": "6"},
+        {"from": "2020-06", "to": "2026-05", "regime": "state", "coefficient": "4"},
+    ]
+
+    # Begun 1996: the last 72 months average 4 × 2,340,000; all 312 average (6 × 240 + 4 × 72) / 312 = 5.538461…
+    assert pension(history=history)["average"] == 12_960_000
+    # Law 58/2014 knows no such choice: last 72 months, 4 × 2,340,000.
+    earlier = pension(birth_date="1968-09-10", pension_from="2025-06-01", history=[history[0], _until(history[1])])
+    assert earlier["average"] == 9_360_000
+
+
+def _until(period: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**period, "from": "2019-06", "to": "2025-05"}
+
+
+def test_seniority_of_an_earlier_profession_is_added_to_last_years_without_it() -> None:
+    history = [
+        {"from": "1994-06", "to": "2008-05", "regime": "state", "coefficient": "5.08", "seniority_percent": 14},
+        {"from": "2008-06", "to": "2024-05", "regime": "state", "coefficient": "6.56"},
+    ]
+
+    # As in example 38 of Circular 59/2015, at 1,800,000: 6.56 + 5.08 × 14 % = 7.2712 × 1,800,000
+    assert pension(birth_date="1968-01-10", pension_from="2024-06-01", history=history)["average"] == 13_088_160
+
+
+def test_last_years_that_hold_seniority_in_part_give_way_to_those_before_the_change() -> None:
+    history = [
+        {"from": "1989-01", "to": "2019-05", "regime": "state", "coefficient": "6.2", "seniority_percent": 24},
+        {"from": "2019-06", "to": "2021-05", "regime": "state", "coefficient": "6.56", "seniority_percent": 27},
+        {"from": "2021-06", "to": "2024-05", "regime": "state", "coefficient": "6.92"},
+    ]
+
+    # Example 40 of Circular 59/2015 in shape: the 60 months up to May 2021, (6.2 × 1.24 × 36 + 6.56 × 1.27 × 24) / 60
+    # = 7.94528 × 1,800,000 = 14,301,504; the last 60 would give (6.56 × 1.27 × 24 + 6.92 × 36) / 60 × 1,800,000.
+    assert pension(birth_date="1968-01-10", pension_from="2024-06-01", history=history)["average"] == 14_301_504
+
+
+def test_a_mixed_career_with_a_gap_counts_each_scheme_by_its_own_months() -> None:
+    history = [
+        {"from": "2003-01", "to": "2007-12", "regime": "private", "wage": 2_000_000},
+        {"from": "2012-01", "to": "2014-12", "regime": "state", "coefficient": "3"},
+        {"from": "2024-01", "to": "2026-05", "regime": "voluntary", "wage": 3_000_000},
+        {"from": "2016-01", "to": "2023-12", "regime": "voluntary", "wage": 2_000_000},
+    ]
+
+    result = pension(history=history)
+
+    # Private 12 × 2,000,000 × (3.81 + 3.54 + 3.27 + 3.05 + 2.81) = 395,520,000. State: first compulsory 2003, the 36
+    # months there are, 3 × 2,340,000 × 36 = 252,720,000. Voluntary 12 × 2,000,000 × (1.32 + 1.28 + 1.23 + 1.20 + 1.16
+    # + 1.14 + 1.11 + 1.07) = 228,240,000 and 3,000,000 × (12 × 1.03 + 12 + 5) = 88,080,000. Sum 964,560,000 / 221.
+    assert (result["contribution_months"], result["average"]) == (221, 4_364_524)
+    assert result["rate_percent"] == "52"
+    assert result["amount"] == 2_269_552  # 2,269,552.48; 96 compulsory months: no lowest pension
+
+
+def test_a_man_with_seventeen_years_has_the_lower_band() -> None:
+    result = pension(
+        sex="M",
+        birth_date="1965-02-10",
+        pension_from="2026-09-01",
+        history=[{"from": "2009-09", "to": "2026-08", "regime": "private", "wage": 8_000_000}],
+    )
+
+    assert (result["eligible"], result["rate_percent"]) == (True, "42")
+
+
+@pytest.mark.parametrize(("birth_date", "start"), [("1969-04-30", "2026-01-01"), ("1969-05-01", "2026-06-01")])
+def test_a_woman_born_where_the_table_steps_waits_for_her_own_month(birth_date: str, start: str) -> None:
+    history = [{"from": "2000-01", "to": "2025-11", "regime": "state", "coefficient": "3"}]
+    before = str(Month.parse(start[:7]) + -1) + "-01"
+
+    assert pension(birth_date=birth_date, pension_from=start, history=history)["eligible"] is True
+    assert pension(birth_date=birth_date, pension_from=before, history=history)["reason"] == "age"
+
+
+def test_a_loss_of_sixty_five_percent_lets_a_pension_start_up_to_five_years_early() -> None:
+    history = [{"from": "2000-01", "to": "2025-11", "regime": "state", "coefficient": "3"}]
+
+    # Born in April 1973: 58y8m is reached in December 2031, the ordinary start is January 2032.
+    five_years = pension(birth_date="1973-04-10", pension_from="2027-01-01", impairment_percent=65, history=history)
+    longer = pension(birth_date="1973-04-10", pension_from="2026-12-01", impairment_percent=65, history=history)
+
+    assert five_years["months_before_reference_age"] == 60
+    assert five_years["rate_percent"] == "57"  # 25 years 11 months = 26 years: 67 % less 10 %
+    assert longer["reason"] == "age"
 
 
 def test_a_voluntary_career_has_no_lowest_pension() -> None:
@@ -179,6 +269,48 @@ def test_the_one_time_allowance_is_paid_when_chosen_or_when_nobody_qualifies() -
     # 4 years before 2014 × 1.5; 2 odd months move on: 152 months = 12y8m → 13 years × 2. 32 × 6,000,000
     assert chosen["one_time"] == nobody["one_time"] == 192_000_000
     assert chosen["kind"] == nobody["kind"] == "one_time"
+
+
+def test_of_five_relatives_those_who_earn_too_much_make_room() -> None:
+    relatives = [CHILD, MOTHER | {"monthly_income": 2_530_000}, WIDOWER, CHILD | {"name": "Dũng"}, MOTHER]
+
+    result = assess("survivor_award", {"deceased": DECEASED, "relatives": relatives})
+
+    assert [(one["name"], one["percent"]) for one in result["monthly"]] == [
+        ("An", 50), ("Bình", 50), ("Dũng", 50), ("Chi", 70),
+    ]  # fmt: skip
+
+
+def test_an_orphan_and_a_posthumous_child_are_paid_from_their_own_months() -> None:
+    orphan = CHILD | {"alone": True}
+    unborn = CHILD | {"name": "Em", "birth_date": "2026-12-20"}
+
+    result = assess("survivor_award", {"deceased": DECEASED, "relatives": [orphan, unborn]})
+
+    assert [(one["percent"], one["amount"], one["from"]) for one in result["monthly"]] == [
+        (70, 1_771_000, "2026-09-01"),
+        (50, 1_265_000, "2026-12-01"),
+    ]
+
+
+def test_who_loses_two_insured_persons_is_paid_twice() -> None:
+    child = Relative(name="An", relation=Relation.CHILD, sex=Sex.FEMALE, birth_date=date(2015, 3, 1), deaths=2)
+    deceased = Deceased(died_on=date(2026, 8, 10), status=Status.CONTRIBUTING, compulsory_months=200)
+
+    decision = assess_survivors(
+        SurvivorFacts(deceased=deceased, relatives=[child]), date(2026, 8, 10), Parameters.load()
+    )
+
+    assert decision.monthly[0].amount_vnd == 2_530_000
+
+
+@pytest.mark.parametrize(("died", "kind"), [("2024-08-10", "monthly"), ("2026-08-10", "one_time")])
+def test_an_impaired_child_of_full_age_with_an_income_qualifies_under_the_old_law_only(died: str, kind: str) -> None:
+    grown = CHILD | {"birth_date": "2000-01-01", "impairment_percent": 81, "monthly_income": 5_000_000}
+
+    result = assess("survivor_award", {"deceased": DECEASED | {"death_date": died}, "relatives": [grown]})
+
+    assert result["kind"] == kind
 
 
 def test_the_old_law_bars_the_choice_while_a_child_is_under_six() -> None:
