@@ -1,44 +1,56 @@
-"""Balances, the trial balance and statements of account. All read the same rows, and none keeps a copy.
+"""Balances and the trial balance. All read the same rows, and none keeps a copy.
 
-Without a date they tell what stands in the books now, with a date what entries dated up to its end say, whenever
-those were recorded.
+The balance on a past day, or as it was known at a past instant, is what stands in the book now less the lines of the
+entries dated or recorded later: what is asked for is nearly always recent, and then they are few.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, select, text
 
 from ledger import tables
 from ledger.accounts import Account, NormalSide, chart, find_account
 from ledger.errors import UnknownAccount
-from ledger.money import ZERO, Dong
-
-_MOVED = """
-    SELECT l.debit_account_id AS account_id, l.amount_vnd AS debit, 0 AS credit
-    FROM ledger.line l JOIN ledger.entry e USING (entry_id) WHERE e.business_on <= :on {debit_filter}
-    UNION ALL
-    SELECT l.credit_account_id, 0, l.amount_vnd
-    FROM ledger.line l JOIN ledger.entry e USING (entry_id) WHERE e.business_on <= :on {credit_filter}
-"""
+from ledger.money import Dong
+from ledger.sheets import Column, Kind
+from ledger.window import Window
 
 
-def balance(connection: Connection, account: str, on: date | None = None) -> Dong:
-    """The balance of an account (số dư), counted on its normal side: negative if it stands on the other one."""
+def balance(connection: Connection, account: str, on: date | None = None, known_at: datetime | None = None) -> Dong:
+    """The balance of an account (số dư), counted on its normal side: negative if it stands on the other one.
+
+    With `on` it is that of the end of the day, with `known_at` as the book knew it at that instant.
+    """
     found = find_account(connection, account)
-    if on is None:
-        turnover = "SELECT debit_vnd AS debit, credit_vnd AS credit FROM ledger.balance WHERE account_id = :account_id"
-    else:
-        turnover = _MOVED.format(
-            debit_filter="AND l.debit_account_id = :account_id", credit_filter="AND l.credit_account_id = :account_id"
-        )
-    net = connection.scalar(
-        text(f"SELECT coalesce(sum(debit) - sum(credit), 0)::bigint FROM ({turnover}) moved"),
-        {"account_id": found.account_id, "on": on},
+    net = net_before(connection, found, Window(until=on, known_at=known_at))
+    return on_normal_side(found, net)
+
+
+def net_before(connection: Connection, account: Account, window: Window) -> Dong:
+    """What stands on an account at the end of a window, as Nợ less Có."""
+    beyond = ""
+    if window.beyond != "false":
+        beyond = f"""
+            - coalesce((SELECT sum(l.amount_vnd) FROM ledger.line l JOIN ledger.entry e USING (entry_id)
+                WHERE l.debit_account_id = :account_id AND ({window.beyond})), 0)
+            + coalesce((SELECT sum(l.amount_vnd) FROM ledger.line l JOIN ledger.entry e USING (entry_id)
+                WHERE l.credit_account_id = :account_id AND ({window.beyond})), 0)
+        """
+    net: int | None = connection.scalar(
+        text(f"""
+            SELECT (coalesce((SELECT sum(debit_vnd) - sum(credit_vnd) FROM ledger.balance
+                WHERE account_id = :account_id), 0) {beyond})::bigint
+        """),
+        {"account_id": account.account_id} | window.arguments,
     )
-    return _on_normal_side(found, Dong(net or 0))
+    return Dong(net or 0)
+
+
+def on_normal_side(account: Account, net: Dong) -> Dong:
+    return net if account.normal_side is NormalSide.DEBIT else -net
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +64,114 @@ class TrialBalanceRow:
     credit: Dong
 
 
-def trial_balance(connection: Connection, on: date | None = None) -> list[TrialBalanceRow]:
+def trial_balance(
+    connection: Connection, on: date | None = None, known_at: datetime | None = None
+) -> list[TrialBalanceRow]:
     """The balances of all accounts that ever moved (bảng cân đối tài khoản), by code. Both columns add up alike."""
-    if on is None:
-        turnover = "SELECT account_id, debit_vnd AS debit, credit_vnd AS credit FROM ledger.balance"
-    else:
-        turnover = _MOVED.format(debit_filter="", credit_filter="")
+    return [
+        TrialBalanceRow(row.account, row.name, row.name_en, row.closing_debit, row.closing_credit)
+        for row in _turnover(connection, Window(until=on, known_at=known_at), None)
+    ]
+
+
+class TurnoverRow(NamedTuple):
+    """One account in a period: opening balance, turnover and closing balance, each with both sides."""
+
+    account: str
+    name: str
+    name_en: str
+    chart_code: str
+    opening_debit: Dong
+    opening_credit: Dong
+    debit: Dong
+    credit: Dong
+    closing_debit: Dong
+    closing_credit: Dong
+
+
+TURNOVER_COLUMNS = (
+    Column("account", "Tài khoản", "Account"),
+    Column("name", "Tên tài khoản", "Name"),
+    Column("name_en", "Tên tiếng Anh", "Name in English"),
+    Column("opening_debit", "Dư Nợ đầu kỳ", "Opening debit", Kind.MONEY),
+    Column("opening_credit", "Dư Có đầu kỳ", "Opening credit", Kind.MONEY),
+    Column("debit", "Phát sinh Nợ", "Debit turnover", Kind.MONEY),
+    Column("credit", "Phát sinh Có", "Credit turnover", Kind.MONEY),
+    Column("closing_debit", "Dư Nợ cuối kỳ", "Closing debit", Kind.MONEY),
+    Column("closing_credit", "Dư Có cuối kỳ", "Closing credit", Kind.MONEY),
+)
+
+
+def turnover(connection: Connection, window: Window, fund: str | None = None) -> list[TurnoverRow]:
+    """The trial balance of a period (bảng cân đối số phát sinh các tài khoản): each pair of columns adds up alike.
+
+    With `fund`, of the lines of that fund alone: the law has the funds kept apart, and each balances by itself.
+    """
+    return list(_turnover(connection, window, fund))
+
+
+# What moved in the window, and what beyond it: by account, once for each side, so that both can go parallel.
+_MOVED = """
+    SELECT account_id, inside, sum(debit) AS debit, sum(credit) AS credit
+    FROM (
+        SELECT l.debit_account_id AS account_id, ({holds}) AS inside, sum(l.amount_vnd) AS debit, 0 AS credit
+        FROM ledger.line l JOIN ledger.entry e USING (entry_id) WHERE ({read}) {of_fund} GROUP BY 1, 2
+        UNION ALL
+        SELECT l.credit_account_id, ({holds}), 0, sum(l.amount_vnd)
+        FROM ledger.line l JOIN ledger.entry e USING (entry_id) WHERE ({read}) {of_fund} GROUP BY 1, 2
+    ) sides GROUP BY account_id, inside
+"""
+
+_KEPT = "SELECT account_id, sum(debit_vnd) AS debit, sum(credit_vnd) AS credit FROM ledger.balance GROUP BY account_id"
+_KEPT_OF_FUND = """
+    SELECT account_id, sum(debit) AS debit, sum(credit) AS credit
+    FROM (
+        SELECT debit_account_id AS account_id, sum(amount_vnd) AS debit, 0 AS credit
+        FROM ledger.line WHERE fund = :fund GROUP BY 1
+        UNION ALL
+        SELECT credit_account_id, 0, sum(amount_vnd) FROM ledger.line WHERE fund = :fund GROUP BY 1
+    ) sides GROUP BY account_id
+"""
+
+
+def _turnover(connection: Connection, window: Window, fund: str | None) -> Iterator[TurnoverRow]:
+    # Without a beginning the turnover of the window is its closing one, and only what is beyond it need be read.
+    inside = window.holds if window.since is not None else "false"
+    read = f"e.business_on >= :since OR {window.beyond}" if window.since is not None else window.beyond
+    moved = _MOVED.format(holds=inside, read=read, of_fund="" if fund is None else "AND l.fund = :fund")
     rows = connection.execute(
         text(f"""
-            SELECT a.code, a.name, a.name_en, (sum(m.debit) - sum(m.credit))::bigint AS net
-            FROM ({turnover}) m JOIN ledger.account a USING (account_id)
-            GROUP BY a.account_id HAVING sum(m.debit) + sum(m.credit) > 0
+            WITH moved AS MATERIALIZED ({moved})
+            SELECT a.code, a.name, a.name_en, a.chart_code,
+                (k.debit - coalesce(x.debit, 0))::bigint AS debit, (k.credit - coalesce(x.credit, 0))::bigint AS credit,
+                coalesce(i.debit, 0)::bigint AS inside_debit, coalesce(i.credit, 0)::bigint AS inside_credit
+            FROM ({_KEPT if fund is None else _KEPT_OF_FUND}) k
+            JOIN ledger.account a USING (account_id)
+            LEFT JOIN moved x ON x.account_id = k.account_id AND NOT x.inside
+            LEFT JOIN moved i ON i.account_id = k.account_id AND i.inside
             ORDER BY a.code COLLATE "C"
         """),
-        {} if on is None else {"on": on},
+        window.arguments | ({} if fund is None else {"fund": fund}),
     )
-    return [
-        TrialBalanceRow(row.code, row.name, row.name_en, debit=Dong(max(row.net, 0)), credit=Dong(max(-row.net, 0)))
-        for row in rows
-    ]
+    for row in rows:
+        if row.debit or row.credit:
+            whole = window.since is None
+            debit, credit = (row.debit, row.credit) if whole else (row.inside_debit, row.inside_credit)
+            yield TurnoverRow(
+                row.code,
+                row.name,
+                row.name_en,
+                row.chart_code,
+                *_sides((row.debit - debit) - (row.credit - credit)),
+                Dong(debit),
+                Dong(credit),
+                *_sides(row.debit - row.credit),
+            )
+
+
+def _sides(net: int) -> tuple[Dong, Dong]:
+    """A balance on the side where it stands: Nợ, Có."""
+    return Dong(max(net, 0)), Dong(max(-net, 0))
 
 
 class Position(NamedTuple):
@@ -103,102 +204,14 @@ def positions(connection: Connection, chart_code: str, run: str | None = None) -
             ) summed
             WHERE net <> 0 ORDER BY code COLLATE "C", fund, run
         """),
-        {"account_ids": _account_ids(connection, chart_code)} | ({} if run is None else {"run": run}),
+        {"account_ids": accounts_under(connection, chart_code)} | ({} if run is None else {"run": run}),
     )
     return {Position(row.code, row.fund, row.run): Dong(row.net) for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class StatementLine:
-    """One line of an account's statement, seen from the account; `balance` is the running balance after it."""
-
-    entry_id: int
-    line_no: int
-    business_on: date
-    recorded_at: datetime
-    event: str
-    document: str
-    description: str
-    contra_account: str
-    fund: str
-    run: str | None
-    reference: str | None
-    contra_reference: str | None
-    debit: Dong
-    credit: Dong
-    balance: Dong
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """The statement of an account (sổ chi tiết tài khoản): balances are counted on its normal side."""
-
-    account: str
-    name: str
-    opening: Dong
-    lines: Sequence[StatementLine]
-    closing: Dong
-
-
-def statement(connection: Connection, account: str, since: date | None = None, until: date | None = None) -> Statement:
-    """What moved on an account from the day `since` to the end of the day `until`, by business date."""
-    found = find_account(connection, account)
-    rows = connection.execute(
-        text("""
-            SELECT e.entry_id, m.line_no, e.business_on, e.recorded_at, e.event, e.document, e.description,
-                c.code AS contra_account, m.fund, m.run, m.reference, m.contra_reference, m.debit, m.credit
-            FROM (
-                SELECT entry_id, line_no, fund, run, credit_account_id AS contra_account_id,
-                    debit_reference AS reference, credit_reference AS contra_reference,
-                    amount_vnd AS debit, 0 AS credit
-                FROM ledger.line WHERE debit_account_id = :account_id
-                UNION ALL
-                SELECT entry_id, line_no, fund, run, debit_account_id, credit_reference, debit_reference,
-                    0, amount_vnd
-                FROM ledger.line WHERE credit_account_id = :account_id
-            ) m
-            JOIN ledger.entry e USING (entry_id)
-            JOIN ledger.account c ON c.account_id = m.contra_account_id
-            WHERE e.business_on BETWEEN coalesce(:since, '-infinity'::date) AND coalesce(:until, 'infinity'::date)
-            ORDER BY e.business_on, e.entry_id, m.line_no
-        """).bindparams(account_id=found.account_id, since=since, until=until)
-    )
-    opening = ZERO if since is None else balance(connection, account, since - timedelta(days=1))
-    lines: list[StatementLine] = []
-    running = opening
-    for row in rows:
-        running += _on_normal_side(found, Dong(row.debit - row.credit))
-        lines.append(_statement_line(row, running))
-    return Statement(account=found.code, name=found.name, opening=opening, lines=lines, closing=running)
-
-
-def _statement_line(row: Row[Any], running: Dong) -> StatementLine:
-    return StatementLine(
-        entry_id=row.entry_id,
-        line_no=row.line_no,
-        business_on=row.business_on,
-        recorded_at=row.recorded_at,
-        event=row.event,
-        document=row.document,
-        description=row.description,
-        contra_account=row.contra_account,
-        fund=row.fund,
-        run=row.run,
-        reference=row.reference,
-        contra_reference=row.contra_reference,
-        debit=Dong(row.debit),
-        credit=Dong(row.credit),
-        balance=running,
-    )
-
-
-def _account_ids(connection: Connection, chart_code: str) -> list[int]:
+def accounts_under(connection: Connection, chart_code: str) -> list[int]:
     if chart_code not in chart():
         raise UnknownAccount(f"the chart knows no account {chart_code}")
     return list(
         connection.scalars(select(tables.account.c.account_id).where(tables.account.c.chart_code == chart_code))
     )
-
-
-def _on_normal_side(account: Account, net: Dong) -> Dong:
-    return net if account.normal_side is NormalSide.DEBIT else -net

@@ -15,18 +15,20 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from engine.cli.calling import AsJson, ExistingFile, On, opened
-from engine.cli.printing import print_json, print_result, print_table, print_trial_balance
+from engine.cli import reading
+from engine.cli.calling import AsJson, ExistingFile, opened
+from engine.cli.printing import print_json, print_result, print_table
 from engine.database import addresses, upgrade
 from engine.embedded import EmbeddedServer
 from engine.errors import WrongInput
 from engine.settings import Settings
 from gateways.signing import ensure_key
-from ledger import balances, exports, proofs, verifier
+from ledger import exports, proofs, verifier
 from ledger.seals import key_id_of, seal_entries
 
 database_commands = typer.Typer(no_args_is_help=True, help="The database in use.")
 ledger_commands = typer.Typer(no_args_is_help=True, help="Sổ cái.")
+ledger_commands.add_typer(reading.app)
 
 
 @database_commands.command("upgrade")
@@ -49,41 +51,6 @@ def database_stop() -> None:
     """Stops the embedded server."""
     stopped = EmbeddedServer(Settings.read().home).stop()
     print("stopped" if stopped else "it was not running")
-
-
-@ledger_commands.command("trial-balance")
-def ledger_trial_balance(on: On = None, as_json: AsJson = False) -> None:
-    """Bảng cân đối tài khoản."""
-    with opened() as installation, installation.database.transaction() as connection:
-        rows = balances.trial_balance(connection, on.date() if on else None)
-    if as_json:
-        print_json([{"account": r.account, "name": r.name, "debit": r.debit.vnd, "credit": r.credit.vnd} for r in rows])
-    else:
-        print_trial_balance(rows)
-
-
-@ledger_commands.command("statement")
-def ledger_statement(account: str, as_json: AsJson = False) -> None:
-    """Sổ chi tiết of one account, with contra accounts and running balance."""
-    with opened() as installation, installation.database.transaction() as connection:
-        statement = balances.statement(connection, account)
-    lines = [
-        {
-            "entry": line.entry_id,
-            "on": line.business_on.isoformat(),
-            "document": line.document,
-            "contra_account": line.contra_account,
-            "reference": line.reference,
-            "debit": line.debit.vnd,
-            "credit": line.credit.vnd,
-            "balance": line.balance.vnd,
-        }
-        for line in statement.lines
-    ]
-    if as_json:
-        print_json({"account": statement.account, "closing": statement.closing.vnd, "lines": lines})
-    else:
-        print_table(f"{statement.account} {statement.name}", lines)
 
 
 @ledger_commands.command("verify")

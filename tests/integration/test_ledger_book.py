@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Engine, text
 
 from ledger import book
 from ledger.accounts import AccountRequest, BalanceLimit, find_account, open_account, open_accounts
-from ledger.balances import Position, balance, positions, statement, trial_balance
+from ledger.balances import Position, balance, positions, trial_balance
 from ledger.book import Posted, post, post_staged, reverse
 from ledger.entries import Entry, Line, reversal_of
 from ledger.errors import (
@@ -22,7 +22,9 @@ from ledger.errors import (
 )
 from ledger.money import Dong, total
 from ledger.periods import close_period, closed_through
+from ledger.statement import statement
 from ledger.verifier import verify
+from ledger.window import Window
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 EXPENSE, PAYABLE, TRANSIT, CASH = (
@@ -370,14 +372,14 @@ def test_balances_and_statements_by_date_come_from_the_same_lines(application: E
         assert rows == {EXPENSE: (500, 0), TRANSIT: (0, 200), PAYABLE: (0, 300)}
         everything = trial_balance(connection)
         assert total(row.debit for row in everything) == total(row.credit for row in everything)
-        transit = statement(connection, TRANSIT, until=date(2026, 11, 30))
+        transit = statement(connection, TRANSIT, Window(until=date(2026, 11, 30)))
         assert [(row.contra_account, row.debit.vnd, row.credit.vnd, row.balance.vnd) for row in transit.lines] == [
             (PAYABLE, 0, 200, 200),
             (CASH, 200, 0, 0),
         ]
-        later = statement(connection, PAYABLE, since=date(2026, 11, 2))
+        later = statement(connection, PAYABLE, Window(since=date(2026, 11, 2)))
         assert (later.opening, later.closing, len(later.lines)) == (Dong(500), Dong(300), 1)
-        assert statement(connection, PAYABLE, until=date(2026, 10, 1)).lines == []
+        assert statement(connection, PAYABLE, Window(until=date(2026, 10, 1))).lines == []
         assert positions(connection, "in_transit") == {
             Position(TRANSIT, "retirement", "run-1"): Dong(200),
             Position(TRANSIT, "retirement", "run-2"): Dong(-200),
