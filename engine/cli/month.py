@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -17,8 +18,9 @@ from engine.demonstration.month import run_month
 from engine.demonstration.reporting import console_reporter
 from engine.errors import WrongInput
 from engine.installation import Installation, open_installation
+from engine.law.parameters import Parameters
 from engine.logs import configure_logs
-from engine.payments import tracing
+from engine.payments import figures, tracing
 from engine.payments.proof import prove
 from engine.settings import Settings
 from engine.workers import relay
@@ -105,6 +107,25 @@ def proof(on: On = None, as_json: AsJson = False) -> None:
         print_proof(proven)
     if proven.differences:
         raise typer.Exit(1)
+
+
+@app.command("figures")
+def figures_command(
+    month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="The month in which the money arrived.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tỷ lệ chi không dùng tiền mặt: who was paid by account, in parts, beside the targets."""
+    with opened() as installation, installation.database.transaction() as connection:
+        counted = figures.count_month(connection, month.date(), Parameters.load()).as_json()
+    if as_json:
+        print_json(counted)
+        return
+    print_table(f"{month:%m/%Y}", counted.pop("shares"))
+    for part in ("targets", "returns", "days_to_credit"):
+        print_table(part, counted.pop(part))
+    for name, definition in counted.pop("definitions").items():
+        out.print(f"{name}: {definition}", markup=False)
+    print_result(counted, as_json=False)
 
 
 @app.command()
