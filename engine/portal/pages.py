@@ -140,6 +140,8 @@ def _environment(language: str) -> Environment:
         "numbers": lambda formula: wording.numbers(formula, language),
         "bilingual": lambda words: wording.bilingual(words, language),
         "reason": wording.reason_of,
+        # `_()` takes its text for markup and for a pattern with per cent signs: what people and banks write goes here.
+        "said": translations(language).gettext,
     }
     environment.globals["wording"] = wording
     return environment

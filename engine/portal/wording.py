@@ -126,6 +126,8 @@ EVENTS = {
     "payment_not_sent": _("Lệnh chi không được thực hiện"),
     "payment_settled": _("Sao kê ghi Nợ: đã chi"),
     "payment_returned": _("Sao kê ghi Có: bị hoàn trả"),
+    "overpayment_found": _("Chi sai, phải thu hồi"),
+    "return_taken_back": _("Tiền hoàn trả không còn phải chi"),
 }
 OBSERVED_BY = {
     "answer": _("Trả lời của ngân hàng"),
@@ -147,6 +149,7 @@ class Reason(NamedTuple):
 _NEW_ACCOUNT = _("Mang giấy tờ tùy thân đến cơ quan bảo hiểm xã hội để đăng ký tài khoản khác.")
 _CHECK_ACCOUNT = _("Kiểm tra lại số tài khoản với ngân hàng rồi báo cơ quan bảo hiểm xã hội.")
 _CHECK_NAME = _("Tên chủ tài khoản phải trùng với tên trên quyết định hưởng; hãy báo lại tài khoản chính chủ.")
+_SURVIVORS = _("Thân nhân vui lòng liên hệ cơ quan bảo hiểm xã hội để được hướng dẫn chế độ tử tuất.")
 DECEASED = "MD07"
 REASONS: Mapping[str, Reason] = {
     "AC01": Reason(_("Số tài khoản không đúng"), _CHECK_ACCOUNT, _("Hỏi lại số tài khoản, nhập thay đổi, chi lại")),
@@ -156,8 +159,11 @@ REASONS: Mapping[str, Reason] = {
     "BE01": Reason(_("Tên không khớp chủ tài khoản"), _CHECK_NAME, _("Đối chiếu tên với giấy tờ, sửa rồi chi lại")),
     DECEASED: Reason(
         _("Ngân hàng báo chủ tài khoản đã mất"),
-        _("Thân nhân vui lòng liên hệ cơ quan bảo hiểm xã hội để được hướng dẫn chế độ tử tuất."),
+        _SURVIVORS,
         _("Xác minh với hộ tịch; nếu đúng, dừng hưởng và hướng dẫn chế độ tử tuất"),
+    ),
+    "payee_has_died": Reason(
+        _("Người hưởng đã mất"), _SURVIVORS, _("Không chi các tháng sau tháng mất; hướng dẫn chế độ tử tuất")
     ),
     "NOT_FOUND": Reason(_("Ngân hàng không nhận được lệnh"), "", _("Hệ thống tự gửi lại bằng lần gửi mới")),
 }
@@ -169,6 +175,10 @@ _OTHER_REASON = Reason(
 CASES = {
     "still unknown after every inquiry; a statement decides": _(
         "Tra soát chưa có kết luận; chờ sao kê của ngân hàng quyết định"
+    ),
+    "the payee has died: ask the bank for the money back": _("Người hưởng đã mất: đề nghị ngân hàng trả lại tiền"),
+    "the beneficiary has died: the funeral grant and survivor benefits may be claimed": _(
+        "Người hưởng đã mất: thân nhân có thể đề nghị trợ cấp mai táng và chế độ tử tuất"
     ),
 }
 

@@ -6,6 +6,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from engine import bookkeeping
 from engine.law import average, funeral, indexation, pension, pension_rate, retirement, survivors
 from engine.law.findings import Step
 from engine.payments.payment import PaymentState
@@ -46,6 +47,12 @@ def test_every_word_has_its_english_and_no_english_is_left_over() -> None:
 )
 def test_every_member_has_its_word(words: dict[str, object], members: type[PaymentState]) -> None:
     assert set(words) == set(members)
+
+
+def test_every_event_of_a_payment_has_its_word() -> None:
+    """Give a new event its word in engine/portal/wording.py."""
+    events = {event.name for event in vars(bookkeeping).values() if isinstance(event, bookkeeping.PaymentEvent)}
+    assert set(wording.EVENTS) == events
 
 
 def test_every_rule_that_an_award_can_rest_on_has_a_title() -> None:

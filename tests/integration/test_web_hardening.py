@@ -38,6 +38,8 @@ from engine.demonstration import employer
 from engine.doctor import look
 from engine.errors import WrongInput
 from engine.installation import Installation
+from engine.payments import run
+from engine.payments.observation import open_case
 from engine.settings import Settings
 from engine.web import create_app, serve
 
@@ -602,6 +604,22 @@ def test_a_session_runs_out_with_the_working_day(portal: Portal) -> None:
         begun = Session.begin("finance", Clock().now() - age)
         portal.client.cookies.set(COOKIE, begun.sealed(portal.installation.vault))
         assert portal.client.get("/v1/runs").status_code == status, age
+
+
+def test_what_people_and_banks_wrote_is_shown_as_they_wrote_it(portal: Portal) -> None:
+    """A per cent sign is no pattern and an angle bracket no markup, in either language."""
+    written = "chờ 50% <b>hồ sơ</b> %(x)s %"
+    _, reference = portal.payee(0)
+    with portal.installation.database.transaction("lan") as connection:
+        run.hold(connection, reference, written, builders.AT)
+        open_case(connection, reference, written, builders.AT)
+    portal.sign_in(FINANCE)
+    for address in ("/finance/open-items", f"/finance/payments/{reference}"):
+        for language in ("", "?lang=en"):
+            page = portal.client.get(f"{address}{language}")
+            assert page.status_code == 200, address
+            assert "chờ 50% &lt;b&gt;hồ sơ&lt;/b&gt; %(x)s %" in page.text, address
+            assert "Ngân hàng không thực hiện được" not in page.text
 
 
 def test_a_list_that_is_cut_off_can_show_its_latest(portal: Portal) -> None:
