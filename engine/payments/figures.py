@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from engine.law.calendar import Month
+from engine.law.cashless import cashless_target
 from engine.law.parameters import Parameters
 
 DEFINITIONS = {
@@ -109,11 +110,11 @@ def count_month(connection: Connection, month: date, law: Parameters) -> Figures
 
 
 def _targets(shares: tuple[Share, ...], month: date, law: Parameters) -> tuple[Target, ...]:
-    asked = law.at("cashless_target", month)
-    area, percent = asked.value["area"], asked.value["percent_of_persons"]
-    share = next((each for each in shares if (each.dimension, each.value) == ("area", area)), None)
+    target = cashless_target(month, law)
+    share = next((each for each in shares if (each.dimension, each.value) == ("area", target.area)), None)
+    percent = target.percent_of_persons
     reached = None if share is None else share.persons_cashless * 100 >= share.persons * percent
-    return (Target(asked.citation.vietnamese, "area", area, percent, reached),)
+    return (Target(target.citation.vietnamese, "area", target.area, percent, reached),)
 
 
 def _percent(part: int, whole: int) -> Decimal | None:
