@@ -20,6 +20,8 @@ CREATE TABLE ledger.partition (
     CHECK ((month IS NULL) = (ends_at IS NULL))
 );
 GRANT SELECT ON ledger.partition TO thuchi_application;
+CREATE TRIGGER keep_rows BEFORE DELETE OR TRUNCATE ON ledger.partition
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- What rows of a partition refuse must be said of each partition: PostgreSQL hands statement triggers down to none.
 CREATE FUNCTION ledger.guard_partition(name text) RETURNS void LANGUAGE plpgsql

@@ -11,8 +11,8 @@ from sqlalchemy.pool import NullPool
 
 from ledger.accounts import BalanceLimit, open_account
 from ledger.balances import balance
-from ledger.book import Posted, post
-from ledger.entries import EntryHeader, Line
+from ledger.book import Posted, post, post_entries
+from ledger.entries import Entry, EntryHeader, Line
 from ledger.errors import PastLimit, PeriodClosed
 from ledger.money import Dong
 from ledger.periods import close_period
@@ -62,6 +62,44 @@ def test_fifty_writers_never_pass_a_limit(writers: Engine) -> None:
     with writers.begin() as connection:
         assert balance(connection, advance) == Dong(500 % 7)
         assert verify(connection).first_difference is None
+
+
+def test_two_hundred_writers_one_by_one_and_in_batches_never_pass_a_limit_nor_deadlock(writers: Engine) -> None:
+    with writers.begin() as connection:
+        advances = [open_account(connection, "advance_to_agent", name) for name in ("vnpost", "other")]
+        cash, payable = open_account(connection, "cash_at_bank"), open_account(connection, "benefits_payable")
+    posted(writers, "fund", *((advance, cash, 700) for advance in advances))
+
+    def withdraw(writer: int) -> int:
+        turned = advances[:: (-1) ** writer]
+        if writer % 2:
+            entries = [_entry(f"{writer}-{number}", (payable, turned[number % 2], 7)) for number in range(4)]
+            with writers.begin() as connection:
+                results = post_entries(connection, entries, AT, on_refusal="leave_out")
+            return sum(result.refusal is None for result in results)
+        done = 0
+        for number in range(2):
+            try:
+                posted(writers, f"{writer}-{number}", *((payable, advance, 7) for advance in turned))
+            except PastLimit:
+                continue
+            done += 2
+        return done
+
+    with ThreadPoolExecutor(200) as pool:
+        assert sum(pool.map(withdraw, range(200))) == 200
+    with writers.begin() as connection:
+        assert [balance(connection, advance) for advance in advances] == [Dong(0), Dong(0)]
+        assert verify(connection).first_difference is None
+        assert connection.scalar(_DEADLOCKS) == 0
+
+
+_DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+
+
+def _entry(key: str, *lines: tuple[str, str, int]) -> Entry:
+    given = tuple(Line(debit, credit, Dong(amount), "retirement") for debit, credit, amount in lines)
+    return Entry(key=key, event="x", document="d", business_on=date(2026, 11, 1), description="", lines=given)
 
 
 def test_writers_on_the_same_limited_accounts_in_any_order_never_deadlock(writers: Engine) -> None:

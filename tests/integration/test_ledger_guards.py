@@ -22,7 +22,9 @@ COLUMN = {
     "entry_key": "key",
     "reversal": "reversing_entry_id",
     "closed_period": "month",
+    "partition": "month",
 }
+PARTITIONS = {f"ledger_partition.{kind}_{no}": COLUMN[kind] for kind in ("entry", "line") for no in range(3)}
 FORBIDDEN = "42501"
 OPEN = "SELECT ledger.open_staging()"
 LINE = "INSERT INTO pg_temp.staged_line (debit, credit, amount_vnd, fund) VALUES "
@@ -65,9 +67,56 @@ def test_the_application_can_write_no_table(application: Engine) -> None:
 def test_nobody_can_erase_or_change_rows(owner: Engine, superuser: Engine) -> None:
     acts = [f"{act} ledger.{table}" for act in ("DELETE FROM", "TRUNCATE") for table in COLUMN]
     acts = [f"{act} CASCADE" if act.startswith("TRUNCATE") else act for act in acts]
-    acts += [f"UPDATE ledger.{table} SET {column} = NULL" for table, column in COLUMN.items() if table != "balance"]
+    acts += [
+        f"UPDATE ledger.{table} SET {column} = NULL"
+        for table, column in COLUMN.items()
+        if table not in ("balance", "partition")
+    ]
     refused_by_all(owner, acts, "LG007")
     refused_by_all(superuser, acts, "LG007")
+
+
+def test_the_application_can_write_no_partition(application: Engine) -> None:
+    acts = [f"UPDATE {name} SET {column} = {column}" for name, column in PARTITIONS.items()]
+    acts += [f"{act} {name}" for act in ("DELETE FROM", "TRUNCATE") for name in PARTITIONS]
+    acts += [f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT * FROM {name}" for name in PARTITIONS]
+    refused_by_all(application, acts, FORBIDDEN)
+
+
+def test_nobody_can_erase_or_change_rows_of_a_partition(owner: Engine, superuser: Engine) -> None:
+    acts = [f"UPDATE {name} SET {column} = {column}" for name, column in PARTITIONS.items()]
+    acts += [f"{act} {name}" for act in ("DELETE FROM", "TRUNCATE") for name in PARTITIONS]
+    refused_by_all(owner, acts, "LG007")
+    refused_by_all(superuser, acts, "LG007")
+
+
+def test_every_partition_is_guarded_like_the_first(owner: Engine, application: Engine) -> None:
+    """Months turn, and what is made ahead has the same triggers, rules, indexes and rights."""
+    for number, at in enumerate(
+        [datetime(2026, 12, 2, tzinfo=UTC), *(datetime(2027, m, 2, tzinfo=UTC) for m in (1, 2, 3))]
+    ):
+        header = EntryHeader(key=f"m{number}", event="x", document="d", business_on=date(2026, 11, 1), description="")
+        with application.begin() as connection:
+            post(connection, header, [Line("cash_at_bank", "fund_balance", Dong(1), "retirement")], at)
+    with owner.connect() as connection:
+        rows = connection.execute(_SHAPES).all()
+        used = connection.scalars(text("SELECT DISTINCT tableoid::regclass::text FROM ledger.entry ORDER BY 1")).all()
+    assert used == [f"ledger_partition.entry_{no}" for no in range(5)]
+    assert len(rows) == 2 * 7
+    assert len({tuple(row[1:]) for row in rows if row.kind == "entry"}) == 1
+    assert len({tuple(row[1:]) for row in rows if row.kind == "line"}) == 1
+
+
+_SHAPES = text("""
+    SELECT c.relname, split_part(c.relname, '_', 1) AS kind, c.relacl::text,
+        (SELECT string_agg(t.tgname || t.tgtype || t.tgfoid::regproc || t.tgenabled::text, ',' ORDER BY t.tgname)
+            FROM pg_trigger t WHERE t.tgrelid = c.oid) AS triggers,
+        (SELECT string_agg(k.conname || pg_get_constraintdef(k.oid), ',' ORDER BY k.conname)
+            FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c') AS rules,
+        (SELECT string_agg(regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING', ''), ',' ORDER BY i.indkey)
+            FROM pg_index i WHERE i.indrelid = c.oid) AS indexes
+    FROM pg_class c WHERE c.relnamespace = 'ledger_partition'::regnamespace AND c.relkind = 'r'
+""")
 
 
 def test_the_inner_functions_are_not_for_the_application(application: Engine) -> None:
@@ -75,6 +124,9 @@ def test_the_inner_functions_are_not_for_the_application(application: Engine) ->
         f"SELECT ledger.write_entry({ASK}, NULL)",
         "SELECT ledger.move_balances(ARRAY[1], ARRAY[1], ARRAY[0])",
         "SELECT ledger.staged_problems()",
+        "SELECT ledger.move_balance(1, 'none', 5, 0)",
+        "SELECT ledger.turn_month('2027-01-01')",
+        "SELECT ledger.make_partition(9)",
         "SELECT ledger.clear_staging()",
     ]
     refused_by_all(application, calls, FORBIDDEN, OPEN)
@@ -123,6 +175,36 @@ def test_the_database_itself_refuses_wrong_headers(application: Engine) -> None:
         ASK.replace("DATE '2026-11-01'", "NULL"): "23502",
     }
     assert {ask: attempt(application, OPEN, row, f"SELECT ledger.post_staged({ask})") for ask in asks} == asks
+
+
+def test_one_line_and_many_entries_are_refused_as_staged_ones_are(application: Engine) -> None:
+    lines = {
+        "'cash_at_bank', 'fund_balance', 0": "LG002",
+        "'cash_at_bank', 'fund_balance', -1": "LG002",
+        "'cash_at_bank', 'cash_at_bank', 5": "LG002",
+        "'cash_at_bank', 'unheard', 5": "LG002",
+        "'cash_at_bank', 'advance_to_agent.vnpost', 5": "LG006",
+        "'cash_at_bank', 'fund_balance', 9223372036854775807": "22003",
+    }
+    post_line = f"SELECT ledger.post_line({ASK}, {{}}, 'retirement', NULL, NULL, NULL)"
+    assert {row: attempt(application, post_line.format(row)) for row in lines} == lines
+    with application.connect() as connection:
+        for row, sqlstate in list(lines.items())[:5]:
+            arrays = ", ".join(f"ARRAY[{value}]" for value in row.split(", "))
+            answer = connection.execute(
+                text(f"""SELECT * FROM ledger.post_entries(ARRAY['k2'], ARRAY['x'], ARRAY['d'],
+                    ARRAY[DATE '2026-11-01'], ARRAY[''], '2026-11-01', ARRAY[1], {arrays}, ARRAY['retirement'],
+                    ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], false)""")
+            ).one()
+            assert (row, answer.entry_ids, answer.sqlstates) == (row, [None], [sqlstate])
+        assert connection.scalar(text("SELECT count(*) FROM ledger.entry")) == 1
+    closed = post_line.format("'cash_at_bank', 'fund_balance', 5").replace("2026-11-01',", "2026-09-30',", 1)
+    assert attempt(application, closed) == "LG004"
+
+
+def test_a_reversal_is_refused_the_second_time(application: Engine) -> None:
+    reverse = f"SELECT ledger.reverse_entry(1, {ASK})"
+    assert attempt(application, reverse, reverse.replace("'k2'", "'k3'")) == "LG005"
 
 
 def test_a_staging_table_of_the_callers_own_making_is_refused(application: Engine) -> None:
