@@ -4,6 +4,7 @@ A reader takes the value, its place and the list of problems; it returns what it
 """
 
 import re
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -26,7 +27,7 @@ def whole(lowest: int = 0, highest: int = _LARGEST) -> Reader:
 
     def read(value: Any, place: str, problems: list[str]) -> int | None:
         if type(value) is not int:
-            problems.append(f"{place}: must be a whole number, not {_shown(value)}")
+            problems.append(f"{place}: must be a whole number, not {shown(value)}")
             return None
         if not lowest <= value <= highest:
             problems.append(f"{place}: {value} is impossible, it must lie between {lowest} and {highest}")
@@ -43,7 +44,7 @@ def number(lowest: int = 0, highest: int = _LARGEST) -> Reader:
         if type(value) is int or (isinstance(value, str) and _NUMBER.fullmatch(value)):
             exact = Decimal(value)
         else:
-            problems.append(f"{place}: must be a number (a fraction as quoted text), not {_shown(value)}")
+            problems.append(f"{place}: must be a number (a fraction as quoted text), not {shown(value)}")
             return None
         if not lowest <= exact <= highest:
             problems.append(f"{place}: {value} is impossible, it must lie between {lowest} and {highest}")
@@ -56,14 +57,14 @@ def number(lowest: int = 0, highest: int = _LARGEST) -> Reader:
 def flag(value: Any, place: str, problems: list[str]) -> bool | None:
     if isinstance(value, bool):
         return value
-    problems.append(f"{place}: must be true or false, not {_shown(value)}")
+    problems.append(f"{place}: must be true or false, not {shown(value)}")
     return None
 
 
 def text(value: Any, place: str, problems: list[str]) -> str | None:
     if isinstance(value, str) and value.strip():
         return value
-    problems.append(f"{place}: must be text, not {_shown(value)}")
+    problems.append(f"{place}: must be text, not {shown(value)}")
     return None
 
 
@@ -75,7 +76,7 @@ def day(value: Any, place: str, problems: list[str]) -> date | None:
             problems.append(f"{place}: there is no day {value}")
             return None
         return read if _in_living_memory(read, read.year, place, problems) else None
-    problems.append(f"{place}: must be a date YYYY-MM-DD, not {_shown(value)}")
+    problems.append(f"{place}: must be a date YYYY-MM-DD, not {shown(value)}")
     return None
 
 
@@ -83,7 +84,7 @@ def month(value: Any, place: str, problems: list[str]) -> Month | None:
     try:
         read = Month.parse(value if isinstance(value, str) else "")
     except ValueError:
-        problems.append(f"{place}: must be a month YYYY-MM, not {_shown(value)}")
+        problems.append(f"{place}: must be a month YYYY-MM, not {shown(value)}")
         return None
     return read if _in_living_memory(read, read.year, place, problems) else None
 
@@ -99,7 +100,7 @@ def age(value: Any, place: str, problems: list[str]) -> int | None:
     found = _AGE.fullmatch(value) if isinstance(value, str) else None
     if found and int(found[2]) < MONTHS_IN_YEAR:
         return int(found[1]) * MONTHS_IN_YEAR + int(found[2])
-    problems.append(f"{place}: must be an age such as 53y0m, not {_shown(value)}")
+    problems.append(f"{place}: must be an age such as 53y0m, not {shown(value)}")
     return None
 
 
@@ -107,7 +108,7 @@ def days_between(value: Any, place: str, problems: list[str]) -> tuple[date, dat
     """A range of days FROM..TO, both included."""
     ends = value.split("..") if isinstance(value, str) else []
     if len(ends) != 2:
-        problems.append(f"{place}: must be a range YYYY-MM-DD..YYYY-MM-DD, not {_shown(value)}")
+        problems.append(f"{place}: must be a range YYYY-MM-DD..YYYY-MM-DD, not {shown(value)}")
         return None
     first, last = day(ends[0], place, problems), day(ends[1], place, problems)
     if first is None or last is None:
@@ -132,7 +133,7 @@ def word(words: Mapping[str, Any] | type[StrEnum]) -> Reader:
     def read(value: Any, place: str, problems: list[str]) -> Any:
         if isinstance(value, str) and value in meanings:
             return meanings[value]
-        problems.append(f"{place}: {_shown(value)} is none of {', '.join(sorted(meanings))}")
+        problems.append(f"{place}: {shown(value)} is none of {', '.join(sorted(meanings))}")
         return None
 
     return read
@@ -141,7 +142,7 @@ def word(words: Mapping[str, Any] | type[StrEnum]) -> Reader:
 def list_of(reader: Reader, fewest: int = 1) -> Reader:
     def read(value: Any, place: str, problems: list[str]) -> Any:
         if not isinstance(value, list) or len(value) < fewest:
-            problems.append(f"{place}: must be a list with at least {fewest} entries, not {_shown(value)}")
+            problems.append(f"{place}: must be a list with at least {fewest} entries, not {shown(value)}")
             return None
         return tuple(reader(entry, f"{place}[{number_of}]", problems) for number_of, entry in enumerate(value, 1))
 
@@ -154,7 +155,7 @@ def table(required: Mapping[str, Reader], optional: Mapping[str, Reader] | None 
 
     def read(value: Any, place: str, problems: list[str]) -> Any:
         if not isinstance(value, Mapping):
-            problems.append(f"{place}: must be a table with keys, not {_shown(value)}")
+            problems.append(f"{place}: must be a table with keys, not {shown(value)}")
             return None
         return read_keys(value, known, tuple(required), place, problems)
 
@@ -166,7 +167,7 @@ def mapping_of(keys: Reader, values: Reader) -> Reader:
 
     def read(value: Any, place: str, problems: list[str]) -> Any:
         if not isinstance(value, Mapping) or not value:
-            problems.append(f"{place}: must be a table with keys, not {_shown(value)}")
+            problems.append(f"{place}: must be a table with keys, not {shown(value)}")
             return None
         return {
             keys(key, f"{place}.{key}", problems): values(entry, f"{place}.{key}", problems)
@@ -189,5 +190,11 @@ def read_keys(
     }
 
 
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else repr(value)
+_SHORT = reprlib.Repr()
+"""A value in a message stays short, however much aliases of the file have blown it up."""
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 2, 3, 3, 60
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it."""
+    return "nothing" if value is None else _SHORT.repr(value)

@@ -6,7 +6,7 @@ is only compared, never believed.
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from engine.errors import WrongInput
-from engine.law.case_fields import day, read_keys, text
+from engine.law.case_fields import day, read_keys, shown, text
 from engine.law.case_rules import FORMS, Given, KeysMissing
 from engine.law.errors import FactsImpossible, LawError
 from engine.law.findings import Record, plain
@@ -77,6 +77,8 @@ def read_yaml(path: Path) -> Any:
         raise CaseFileUnreadable([f"{path}: {error.strerror}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CaseFileUnreadable([f"{path}: {error}"]) from error
+    except RecursionError as error:
+        raise CaseFileUnreadable([f"{path}: is nested too deeply"]) from error
 
 
 def assess_cases(cases: Sequence[Any], law: Parameters) -> list[Assessment]:
@@ -128,7 +130,7 @@ def _read(case: Mapping[str, Any], problems: list[str]) -> tuple[Given, date | N
     as_of: date | None = day(case.get("as_of"), "as_of", problems)
     form = FORMS.get(case["rule"]) if isinstance(case.get("rule"), str) else None
     if form is None:
-        problems.append(f"rule: {case.get('rule')!r} is unknown" if case.get("rule") else "rule: missing")
+        problems.append(f"rule: {shown(case.get('rule'))} is unknown" if case.get("rule") else "rule: missing")
     given = case.get("given")
     if not isinstance(given, Mapping):
         problems.append("given: missing" if given is None else "given: must be a table with keys")
@@ -142,7 +144,7 @@ def _differences(expected: Any, got: Any, place: str) -> Sequence[str]:
         for key, value in expected.items():
             where = f"{place}.{key}" if place else str(key)
             if key not in got:
-                found.append(f"{where}: expected {value!r}, but nothing of this name was computed")
+                found.append(f"{where}: expected {shown(value)}, but nothing of this name was computed")
             else:
                 found += _differences(value, got[key], where)
         return found
@@ -152,7 +154,7 @@ def _differences(expected: Any, got: Any, place: str) -> Sequence[str]:
             for number, pair in enumerate(zip(expected, got, strict=True), 1)
             for difference in _differences(*pair, f"{place}[{number}]")
         ]
-    return [] if _same(expected, got) else [f"{place or 'expect'}: expected {expected!r}, got {got!r}"]
+    return [] if _same(expected, got) else [f"{place or 'expect'}: expected {shown(expected)}, got {shown(got)}"]
 
 
 def _same(expected: Any, got: Any) -> bool:
@@ -179,10 +181,12 @@ class _CaseLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the base class keeps its resolvers so
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {shown(key)} stands twice", node.start_mark)
+            seen |= {key} if isinstance(key, Hashable) else set()
         return super().construct_mapping(node, deep)
 
 
@@ -192,5 +196,5 @@ def _resolve(tag: str, pattern: str, first: str) -> None:
 
 _resolve("bool", r"^(true|True|false|False)$", "tTfF")
 _resolve("null", r"^(~|null|Null|)$", "~nN\0")
-_resolve("int", r"^[-+]?(0|[1-9][0-9]*)$", "-+0123456789")
+_resolve("int", r"^[-+]?(0|[1-9][0-9]{0,17})$", "-+0123456789")  # longer ones stay text and are no amount of đồng
 _resolve("float", r"^[-+]?([0-9]+\.[0-9]*([eE][-+]?[0-9]+)?|\.[0-9]+|[0-9]+[eE][-+]?[0-9]+)$", "-+0123456789.")
