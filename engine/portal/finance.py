@@ -24,7 +24,7 @@ from engine.portal.explanation import explain
 from engine.portal.timeline import timeline
 from engine.vault import Vault, mask
 from gateways.banks.directory import bank_of
-from ledger.balances import trial_balance
+from ledger.balances import TrialBalanceRow, trial_balance
 from reconciliation.breaks import open_breaks
 
 router = APIRouter(prefix="/finance")
@@ -32,6 +32,9 @@ router = APIRouter(prefix="/finance")
 _RUNS_SHOWN = 24
 _PAYMENTS_SHOWN = 50
 _EXCEPTIONS_SHOWN = 100
+_EMPLOYERS_SHOWN = 50
+_ACCOUNTS_SHOWN = 20
+"""Of more accounts of one kind, such as one for each employer, the page shows their sum."""
 _UNFINISHED = {PaymentState.APPROVED, PaymentState.IN_TRANSIT}
 OnDay = Annotated[date, Field(ge=date(1995, 1, 1), le=date(2999, 12, 31))]
 NEEDS_A_HAND = (PaymentState.FAILED, PaymentState.RETURNED, PaymentState.HELD)
@@ -71,6 +74,18 @@ class OpenCase:
     opened_at: datetime
     batch_state: str | None
     settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceLine:
+    """One line of the trial balance on a page: an account, or the sums of all of its kind, which are not set off."""
+
+    account: str
+    name: str
+    name_en: str
+    accounts: int
+    debit_vnd: int
+    credit_vnd: int
 
 
 @router.get("")
@@ -179,15 +194,20 @@ def show_proof(
     on: Annotated[Literal[""] | OnDay, Query()] = "",
 ) -> Response:
     day = on or clock_of(connection).today()
-    balances = trial_balance(connection, day)
+    balances = balance_lines(trial_balance(connection, day))
+    proof = prove(connection, day)
+    owing = sorted(
+        proof.contributions.rows, key=lambda row: (-row.receivable_vnd - row.charge_receivable_vnd, row.employer)
+    )
     return pages.render(
         request,
         "finance/proof.html",
         on=day,
-        proof=prove(connection, day),
+        proof=proof,
+        employers=owing[:_EMPLOYERS_SHOWN],
         balances=balances,
-        total_debit=sum(row.debit.vnd for row in balances),
-        total_credit=sum(row.credit.vnd for row in balances),
+        total_debit=sum(line.debit_vnd for line in balances),
+        total_credit=sum(line.credit_vnd for line in balances),
         **_head(user, session, installation),
     )
 
@@ -210,6 +230,24 @@ def show_open_items(
 
 def _head(user: User, session: Session | None, installation: Installation) -> dict[str, Any]:
     return {"user": user, "form_token": session.form_token(installation.vault) if session else ""}
+
+
+def balance_lines(rows: Sequence[TrialBalanceRow]) -> list[BalanceLine]:
+    """The trial balance for a page, in the order of the codes."""
+    kinds: dict[str, list[TrialBalanceRow]] = {}
+    for row in rows:
+        kinds.setdefault(row.account.partition(".")[0], []).append(row)
+    lines = []
+    for kind, found in kinds.items():
+        if len(found) > _ACCOUNTS_SHOWN:
+            debit_vnd, credit_vnd = sum(row.debit.vnd for row in found), sum(row.credit.vnd for row in found)
+            name, name_en = (words.partition(" – ")[0] for words in (found[0].name, found[0].name_en))
+            lines.append(BalanceLine(kind, name, name_en, len(found), debit_vnd, credit_vnd))
+        else:
+            lines += [
+                BalanceLine(row.account, row.name, row.name_en, 1, row.debit.vnd, row.credit.vnd) for row in found
+            ]
+    return lines
 
 
 def _by_reason(connection: Connection, vault: Vault) -> list[ReasonGroup]:

@@ -40,8 +40,11 @@ from engine.errors import WrongInput
 from engine.installation import Installation
 from engine.payments import run
 from engine.payments.observation import open_case
+from engine.portal.finance import balance_lines
 from engine.settings import Settings
 from engine.web import create_app, serve
+from ledger.balances import TrialBalanceRow
+from ledger.money import Dong
 
 HOST = "http://127.0.0.1"
 RUN = builders.RUN
@@ -620,6 +623,19 @@ def test_what_people_and_banks_wrote_is_shown_as_they_wrote_it(portal: Portal) -
             assert page.status_code == 200, address
             assert "chờ 50% &lt;b&gt;hồ sơ&lt;/b&gt; %(x)s %" in page.text, address
             assert "Ngân hàng không thực hiện được" not in page.text
+
+
+def test_many_accounts_of_one_kind_are_one_line_of_the_page_and_both_sides_stay() -> None:
+    receivable = [
+        TrialBalanceRow(f"contributions_receivable.TZ{number:04}", f"Phải thu – TZ{number:04}", "Owed – X", owed, ahead)
+        for number in range(1000)
+        for owed, ahead in [(Dong(7), Dong(0)) if number % 4 else (Dong(0), Dong(2))]
+    ]
+    few = [TrialBalanceRow("cash_at_bank.a.b", "Tiền gửi – a.b", "Cash – a.b", Dong(5), Dong(0))]
+    cash, owed = balance_lines([*few, *receivable])
+    assert (cash.account, cash.accounts, cash.debit_vnd) == ("cash_at_bank.a.b", 1, 5)
+    assert (owed.account, owed.name, owed.accounts) == ("contributions_receivable", "Phải thu", 1000)
+    assert (owed.debit_vnd, owed.credit_vnd) == (750 * 7, 250 * 2)
 
 
 def test_a_list_that_is_cut_off_can_show_its_latest(portal: Portal) -> None:
