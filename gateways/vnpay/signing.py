@@ -102,12 +102,14 @@ def query_hash(fields: Mapping[str, object], keys: Keys) -> str:
 def query_verifies(fields: Mapping[str, object], keys: Keys) -> bool:
     """Whether a notification or return carries the hash of its own values, and is about our terminal.
 
-    Hexadecimal digits may come as capitals.
+    Hexadecimal digits may come as capitals, and PHP writes `*` as `%2A`: both are hashes of the same values.
     """
     given = fields.get(HASH)
-    return fields.get("vnp_TmnCode") == keys.terminal and same(
-        query_hash(fields, keys), given.lower() if isinstance(given, str) else None
-    )
+    if fields.get("vnp_TmnCode") != keys.terminal or not isinstance(given, str):
+        return False
+    text = query_string(fields)
+    hashes = (hmac_hex(keys.secret, written, Digest.SHA512) for written in (text, text.replace("*", "%2A")))
+    return any([same(computed, given.lower()) for computed in hashes])  # noqa: C419 - both are compared, whichever fits
 
 
 def message_string(message: Message, fields: Mapping[str, object]) -> str:
@@ -130,8 +132,8 @@ def agreed_text(text: str) -> bool:
 
 
 def _encoded(text: str) -> str:
-    """As PHP's `urlencode`, the encoder of the provider's sample: Python leaves `~`, which PHP and browsers do not."""
-    return quote_plus(text).replace("~", "%7E")
+    """As an HTML form is encoded (`URLSearchParams`): Python leaves `~`, which a form does not, and encodes `*`."""
+    return quote_plus(text, safe="*").replace("~", "%7E")
 
 
 def _text(name: str, value: object) -> str:

@@ -180,8 +180,8 @@ def test_zalopay_keys_callbacks_and_fees(number: random.Random, rsa_key: rsa.RSA
 
 
 def form_encoded(text: str) -> str:
-    """As PHP's urlencode does, byte by byte."""
-    kept = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+    """As an HTML form does (WHATWG), byte by byte."""
+    kept = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.*"
     return "".join(
         chr(byte) if byte in kept else "+" if byte == 0x20 else f"%{byte:02X}" for byte in text.encode("utf-8")
     )
@@ -202,6 +202,8 @@ def test_vnpay_sorts_encodes_and_leaves_out(number: random.Random) -> None:
     passes("vnpay", "ipn_verify_extra_params", inputs | around, keys, expected={"signature_ok": True})
     capitals = around | {"vnp_SecureHash": signature.upper()}
     passes("vnpay", "ipn_verify_extra_params", inputs | capitals, keys, expected={"signature_ok": True})
+    by_php = around | {"vnp_SecureHash": mac(keys["vnp_HashSecret"], text.replace("*", "%2A"), "sha512")}
+    passes("vnpay", "ipn_verify_extra_params", inputs | by_php, keys, expected={"signature_ok": True})
     changed = inputs | around | {"vnp_TxnRef": "another"}
     refused = {"signature_ok": False, "state_change": False, "reply_RspCode": "97"}
     passes("vnpay", "ipn_verify_negative", changed, keys, expected=refused)
