@@ -87,10 +87,12 @@ class _Item:
 
 _ACCOUNT = Step(
     "employer_account",
-    "số phải đóng phát sinh từ ngày đầu tháng; tiền thu phân bổ theo thứ tự quỹ, "
-    "trong quỹ trả gốc từ tháng cũ nhất rồi tiền chậm đóng; phần thừa chờ số phải đóng của tháng sau",
+    "số phải đóng phát sinh từ ngày đầu tháng; tiền thu phân bổ theo thứ tự quỹ, trong quỹ trả gốc từ tháng cũ nhất "
+    "rồi tiền chậm đóng; trong bảo hiểm xã hội trả hết gốc của các quỹ thành phần rồi mới đến tiền chậm đóng; "
+    "phần thừa chờ số phải đóng của tháng sau",
     "dues open on the first day of their month; receipts go by the order of funds, inside a fund to principal from the "
-    "oldest month and then to charges; a surplus waits for the dues of the next month",
+    "oldest month and then to charges; inside social insurance all principal of its component funds comes before any "
+    "charge; a surplus waits for the dues of the next month",
 )
 _ITEM_CHARGE = Step(
     "late_charge",
@@ -145,31 +147,40 @@ def employer_account(
 
 
 def _allocate_on(on: date, amount: int, items: Sequence[_Item], allocations: list[Allocated], law: Parameters) -> int:
-    """Allocates on a day as far as it goes; returns what is left."""
-    for fund in _funds_in_order(on, law):
-        of_fund = sorted((item for item in items if item.fund is fund), key=lambda item: item.month)
-        for item in of_fund:
+    """Allocates on a day as far as it goes; returns what is left.
+
+    Decision 595 Article 43 treats social insurance as one place in the order: in its example 17 the shortfall is
+    23,150,000 of principal and the whole charge of 2,600,000, so no charge of one component fund is paid while
+    principal of the other is open.
+    """
+    for funds in _places_in_order(on, law):
+        of_place = sorted((item for item in items if item.fund in funds), key=lambda one: _rank(one, funds))
+        for item in of_place:
             paid = min(amount, item.unpaid_vnd)
             if paid:
                 item.money_days += paid * days_late(item.due_on, on, law)
                 item.unpaid_vnd -= paid
                 amount -= paid
-                allocations.append(Allocated(on, fund, item.month, Kind.PRINCIPAL, paid))
-        for item in of_fund:
+                allocations.append(Allocated(on, item.fund, item.month, Kind.PRINCIPAL, paid))
+        for item in of_place:
             paid = min(amount, item.charge_vnd(on, law) - item.charge_paid_vnd)
             if paid > 0:
                 item.charge_paid_vnd += paid
                 amount -= paid
-                allocations.append(Allocated(on, fund, item.month, Kind.LATE_CHARGE, paid))
+                allocations.append(Allocated(on, item.fund, item.month, Kind.LATE_CHARGE, paid))
     return amount
 
 
-def _funds_in_order(on: date, law: Parameters) -> Sequence[Fund]:
+def _rank(item: _Item, funds: Sequence[Fund]) -> tuple[Month, int]:
+    return item.month, funds.index(item.fund)
+
+
+def _places_in_order(on: date, law: Parameters) -> Sequence[Sequence[Fund]]:
+    """The places of the order with their component funds."""
     inside = law.value("social_insurance_funds", on)
-    order: list[Fund] = []
-    for name in law.value("allocation_order", on):
-        order += [Fund(fund) for fund in inside] if name == "si" else [Fund(name)]
-    return order
+    return [
+        [Fund(fund) for fund in inside] if name == "si" else [Fund(name)] for name in law.value("allocation_order", on)
+    ]
 
 
 def _find_charges(

@@ -422,6 +422,24 @@ def test_a_late_receipt_pays_health_first_and_leaves_the_rest_bearing_a_charge()
     assert result["unallocated"] == 0
 
 
+def test_inside_social_insurance_all_principal_comes_before_any_charge() -> None:
+    dues = {"month": "2026-07", "total": 1_000_000, "funds": {"sickness": 200_000, "retirement": 800_000}}
+
+    result = assess(
+        "employer_account",
+        {"dues": [dues], "receipts": [{"on": "2026-09-10", "amount": 1_000_100}], "until": "2026-09-10"},
+    )
+
+    # As in example 17 of Decision 595 Article 43: the charge of sickness (200,000 × 10 × 0.03 % = 600) waits for the
+    # principal of retirement.
+    assert [(one["fund"], one["kind"], one["amount"]) for one in result["allocations"]] == [
+        ("sickness", "principal", 200_000),
+        ("retirement", "principal", 800_000),
+        ("sickness", "late_charge", 100),
+    ]
+    assert result["outstanding"] == 600 - 100 + 2_400
+
+
 def test_a_surplus_waits_for_the_dues_of_the_next_month() -> None:
     dues = [
         {"month": "2026-07", "total": 100, "funds": {"hi": 100}},
