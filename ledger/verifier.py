@@ -55,7 +55,8 @@ _CONTENT_HASH = """ledger.content_hash(e.entry_id, k.key, {request_hash}, e.even
 
 _CONTENTS = f"""
     WITH digest AS MATERIALIZED (
-        SELECT l.entry_id, count(*) AS lines, string_agg({_LINE_HASH}, ''::bytea ORDER BY l.line_no) AS hashes
+        SELECT l.entry_id, count(*) AS lines, min(l.line_no) = 1 AND max(l.line_no) = count(*) AS numbered,
+            string_agg({_LINE_HASH}, ''::bytea ORDER BY l.line_no) AS hashes
         FROM ledger.line l
         LEFT JOIN ledger.account d ON d.account_id = l.debit_account_id
         LEFT JOIN ledger.account c ON c.account_id = l.credit_account_id
@@ -63,7 +64,8 @@ _CONTENTS = f"""
     )
     SELECT count(e.entry_id) AS entries, coalesce(sum(g.lines), 0)::bigint AS lines,
         min(entry_id) FILTER (
-            WHERE e.entry_id IS NULL OR g.entry_id IS NULL OR k.key IS NULL OR e.content_hash IS DISTINCT FROM
+            WHERE e.entry_id IS NULL OR NOT coalesce(g.numbered, false) OR k.key IS NULL
+                OR e.content_hash IS DISTINCT FROM
                 {_CONTENT_HASH.format(request_hash="k.request_hash", line_hashes="g.hashes")}
         ) AS first_wrong,
         (SELECT min(k.entry_id) FROM ledger.entry_key k
@@ -91,7 +93,8 @@ _ONE_ENTRY = f"""
         FROM hashed
     )
     SELECT e.entry_id IS NOT NULL AS has_entry, g.lines > 0 AS has_lines, k.key IS NOT NULL AS has_key,
-        e.content_hash = {_CONTENT_HASH.format(request_hash="asked.hash", line_hashes="g.hashes")} AS only_key_differs
+        e.content_hash = {_CONTENT_HASH.format(request_hash="asked.hash", line_hashes="g.hashes")} AS only_key_differs,
+        e.content_hash = {_CONTENT_HASH.format(request_hash="k.request_hash", line_hashes="g.hashes")} AS matches
     FROM digest g
     LEFT JOIN ledger.entry e ON e.entry_id = :entry_id
     LEFT JOIN ledger.entry_key k ON k.entry_id = :entry_id
@@ -109,6 +112,8 @@ def _what_is_wrong(connection: Connection, entry_id: int) -> str:
         return "it has no lines"
     if not found.has_key:
         return "it has no key"
+    if found.matches:
+        return "its lines are not numbered one by one"
     if found.only_key_differs:
         return "its key row does not agree with its content"
     return "content does not match its hash"
@@ -116,9 +121,13 @@ def _what_is_wrong(connection: Connection, entry_id: int) -> str:
 
 _WRONG_BALANCE = """
     SELECT coalesce(a.code, '#' || account_id) AS account, kept.debit AS kept_debit, kept.credit AS kept_credit,
-        coalesce(summed.debit, 0) AS debit, coalesce(summed.credit, 0) AS credit
+        coalesce(summed.debit, 0) AS debit, coalesce(summed.credit, 0) AS credit, kept.rows, kept.limited,
+        kept.terms = ARRAY[a.normal_side || ' ' || a.balance_limit] AS terms_agree
     FROM (
-        SELECT account_id, sum(debit_vnd) AS debit, sum(credit_vnd) AS credit FROM ledger.balance GROUP BY account_id
+        SELECT account_id, sum(debit_vnd) AS debit, sum(credit_vnd) AS credit, count(*) AS rows,
+            bool_or(balance_limit <> 'none') AS limited,
+            array_agg(DISTINCT normal_side || ' ' || balance_limit) AS terms
+        FROM ledger.balance GROUP BY account_id
     ) kept
     FULL JOIN (
         SELECT account_id, sum(debit) AS debit, sum(credit) AS credit
@@ -131,6 +140,7 @@ _WRONG_BALANCE = """
     FULL JOIN ledger.account a USING (account_id)
     WHERE a.account_id IS NULL OR (kept.debit, kept.credit) IS DISTINCT FROM
         (coalesce(summed.debit, 0), coalesce(summed.credit, 0))
+        OR kept.terms <> ARRAY[a.normal_side || ' ' || a.balance_limit] OR kept.limited AND kept.rows > 1
     ORDER BY a.code COLLATE "C" LIMIT 1
 """
 
@@ -138,6 +148,10 @@ _WRONG_BALANCE = """
 def _what_balance_says(row: Row[Any]) -> str:
     if row.kept_debit is None:
         return "it has no balance"
+    if row.terms_agree is False:
+        return "its balance is kept under another normal side or limit than its own"
+    if row.limited and row.rows > 1:
+        return "it has a limit, but more than one row of balance"
     return (
         f"balance does not match its lines: kept Nợ {row.kept_debit} Có {row.kept_credit}, "
         f"lines give Nợ {row.debit} Có {row.credit}"

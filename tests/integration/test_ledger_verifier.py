@@ -3,12 +3,14 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 
 from ledger.accounts import open_account
 from ledger.book import post, reverse
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
+from ledger.seals import seal_entries
 from ledger.verifier import Verification, verify
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
@@ -18,6 +20,7 @@ AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 def book(application: Engine) -> None:
     """Entries 1 to 3 of two lines each, entry 4 that reverses entry 3, on accounts 1 and 2."""
     with application.begin() as connection:
+        connection.execute(text("SET LOCAL thuchi.person = 'lan'"))
         debit = open_account(connection, "benefit_expense", "pension")
         credit = open_account(connection, "benefits_payable")
         open_account(connection, "in_transit", "simbank")
@@ -27,7 +30,7 @@ def book(application: Engine) -> None:
                 event="run_approved",
                 document=f"d{number}",
                 business_on=date(2026, 11, number),
-                description="",
+                description="mô tả",
             )
             lines = [Line(debit, credit, Dong(100 * n), "retirement", "run", f"p{n}", f"q{n}") for n in (1, 2)]
             post(connection, header, lines, AT)
@@ -83,6 +86,16 @@ CHANGES = [
     ("UPDATE ledger.entry SET person = 'x' WHERE entry_id = 2", True, CONTENT),
     ("UPDATE ledger.entry SET xact = '3' WHERE entry_id = 2", True, CONTENT),
     ("UPDATE ledger.entry SET content_hash = sha256('') WHERE entry_id = 2", True, CONTENT),
+    (
+        "UPDATE ledger.line SET line_no = 3 WHERE entry_id = 2 AND line_no = 2",
+        True,
+        "entry 2: its lines are not numbered one by one",
+    ),
+    (
+        "UPDATE ledger.balance SET normal_side = 'credit' WHERE account_id = 1",
+        False,
+        "account benefit_expense.pension: its balance is kept under another normal side or limit than its own",
+    ),
     ("DELETE FROM ledger.entry WHERE entry_id = 2", True, "entry 2: its lines stand without an entry"),
     ("DELETE FROM ledger.line WHERE entry_id = 2", False, "entry 2: it has no lines"),
     ("DELETE FROM ledger.entry_key WHERE entry_id = 2", True, "entry 2: it has no key"),
@@ -148,3 +161,57 @@ def test_a_changed_amount_is_found_even_if_the_balances_follow(superuser: Engine
         "UPDATE ledger.balance SET credit_vnd = credit_vnd + 1_000_000 WHERE account_id = 2",
     )
     assert (found.contents_match, found.balances_match, found.first_difference) == (False, True, CONTENT)
+
+
+FLIPPED = {
+    "text": "convert_from(set_bit(convert_to({0}, 'UTF8'), 0, 1 - get_bit(convert_to({0}, 'UTF8'), 0)), 'UTF8')",
+    "bytea": "set_bit({0}, 100, 1 - get_bit({0}, 100))",
+    "bigint": "{0} # 1",
+    "integer": "{0} # 1",
+    "date": "date '2000-01-01' + (({0} - date '2000-01-01') # 1)",
+    "timestamp with time zone": "{0} + interval '1 us'",
+    "xid8": "(({0}::text::bigint) # 1)::text::xid8",
+}
+"""One bit of a value, by its type."""
+
+WITHOUT_RULES = """
+    DO $$ DECLARE rule record; BEGIN
+        FOR rule IN SELECT conrelid::regclass AS owner, conname FROM pg_constraint
+            WHERE contype = 'c' AND connamespace = 'ledger'::regnamespace AND coninhcount = 0
+        LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.owner, rule.conname);
+        END LOOP;
+        ALTER TABLE ledger.entry ALTER entry_id DROP IDENTITY;
+    END $$
+"""
+"""A bit that flips on the disk asks no rule of its table."""
+
+NOT_MONEY = {("balance", "balance_id")}
+"""Numbers of rows that nothing refers to."""
+
+
+def test_one_flipped_bit_of_any_column_is_found_and_named(application: Engine, superuser: Engine) -> None:
+    with application.begin() as connection:
+        # A new epoch, so that nothing waits for transactions of other databases of the server.
+        assert len(seal_entries(connection, Ed25519PrivateKey.generate(), AT, new_epoch=True)) == 1
+    columns = text("""
+        SELECT c.relname, a.attname, format_type(a.atttypid, -1) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+        WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+            AND c.relname IN ('entry', 'line', 'balance', 'entry_key', 'reversal', 'seal', 'sealed_entry', 'seal_key')
+        ORDER BY 1, attnum
+    """)
+    seen = 0
+    with superuser.connect() as connection:
+        given = connection.execute(columns).all()
+    for table, column, kind in given:
+        if (table, column) in NOT_MONEY:
+            continue
+        row = (
+            f"SELECT ctid, tableoid FROM ledger.{table} WHERE {column} IS NOT NULL ORDER BY {column}::text DESC LIMIT 1"
+        )
+        flip = f"UPDATE ledger.{table} SET {column} = {FLIPPED[kind].format(column)} WHERE (ctid, tableoid) = ({row})"
+        found = tampered(superuser, WITHOUT_RULES, flip)
+        assert found.first_difference is not None, (table, column)
+        assert found.first_difference.split(" ")[0] in ("entry", "account", "seal"), (table, column)
+        seen += 1
+    assert seen == 44

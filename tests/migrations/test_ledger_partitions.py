@@ -71,8 +71,7 @@ def test_a_book_of_before_goes_on_in_partitions(addresses: tuple[str, str]) -> N
             post(connection, header("next"), [Line("cash_at_bank", "fund_balance", Dong(5), "f")], AT).entry_id == 202
         )
     with application.begin() as connection, pytest.raises(AlreadyReversed):
-        undo = {"key": "again", "document": "d", "business_on": AT.date(), "description": "", "recorded_at": AT}
-        reverse(connection, 7, **undo)  # type: ignore[arg-type]
+        reverse(connection, 7, key="again", document="d", business_on=AT.date(), description="", recorded_at=AT)
     with application.begin() as connection, pytest.raises(KeyTaken):
         post(connection, header("k1"), [Line("cash_at_bank", "fund_balance", Dong(6), "f")], AT)
     with application.begin() as connection:
