@@ -27,11 +27,20 @@ class Fund(StrEnum):
     HEALTH = "hi"
 
 
+class Hazard(StrEnum):
+    """Công việc nặng nhọc, độc hại, nguy hiểm; đặc biệt nặng nhọc, độc hại, nguy hiểm."""
+
+    HAZARDOUS = "hazardous"
+    SPECIALLY_HAZARDOUS = "specially_hazardous"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Employment:
     """What decides a worker's contribution in a month; the wage in đồng.
 
-    `relieved_employer` is an employer to whom the pandemic relief of 2021 and 2022 applies.
+    `relieved_employer` is an employer to whom the pandemic relief of 2021 and 2022 applies. `safe_employer` has the
+    lower accident rate approved. `months_with_disability` counts the months worked so far, this one included, by a
+    person with disability; 0 for everybody else.
     """
 
     wage_vnd: int
@@ -40,6 +49,10 @@ class Employment:
     foreign: bool = False
     unpaid_working_days: int = 0
     relieved_employer: bool = False
+    safe_employer: bool = False
+    trained: bool = False
+    hazard: Hazard | None = None
+    months_with_disability: int = 0
     retirement_suspended: bool = False
 
 
@@ -202,6 +215,10 @@ def _rates(employment: Employment, on: date, law: Parameters) -> tuple[_Rates, t
         case Category.HOUSEHOLD_OWNER | Category.UNPAID_MANAGER:
             ground = law.at("household_owner_rates", on)
             return {Fund(fund): (rate, Decimal(0)) for fund, rate in ground.value.items()}, (ground,)
+        case Category.CONSCRIPT | Category.MILITIA | Category.ABROAD | Category.DIPLOMATIC_SPOUSE:
+            ground = law.at("retirement_only_rates", on)
+            rate = ground.value[employment.category]
+            return {Fund.RETIREMENT: (rate["ee"], rate["er"])}, (ground.narrowed(employment.category.value),)
         case _:
             return _ordinary_rates(employment, on, law)
 
@@ -219,8 +236,30 @@ def _ordinary_rates(employment: Employment, on: date, law: Parameters) -> tuple[
         funds = law.at("foreign_worker_funds", on)
         rates = {fund: rate for fund, rate in rates.items() if fund in funds.value}
         ground = (*ground, funds)
+    not_joined = law.at("funds_not_joined", on)
+    if employment.category in not_joined.value:
+        missing = not_joined.value[employment.category]
+        rates = {fund: rate for fund, rate in rates.items() if fund not in missing}
+        ground = (*ground, not_joined.narrowed(employment.category.value))
+    rates, ground = _employer_reliefs(employment, rates, ground, on, law)
     if employment.retirement_suspended:
         rates.pop(Fund.RETIREMENT, None)
+    return rates, ground
+
+
+def _employer_reliefs(
+    employment: Employment, rates: _Rates, ground: tuple[DatedValue, ...], on: date, law: Parameters
+) -> tuple[_Rates, tuple[DatedValue, ...]]:
+    """Rates that an employer has lower for itself or for one worker; never above what another relief leaves."""
+    if employment.safe_employer and Fund.ACCIDENT in rates:
+        lower = law.at("accident_rate_reduced", on)
+        rates |= {Fund.ACCIDENT: (rates[Fund.ACCIDENT][0], min(lower.value, rates[Fund.ACCIDENT][1]))}
+        ground = (*ground, lower)
+    if employment.months_with_disability and Fund.UNEMPLOYMENT in rates:
+        relief = law.at("disability_hiring_relief", on)
+        if employment.months_with_disability <= relief.value["months"]:
+            rates |= {Fund.UNEMPLOYMENT: (rates[Fund.UNEMPLOYMENT][0], relief.value["percent"])}
+            ground = (*ground, relief)
     return rates, ground
 
 
@@ -254,7 +293,16 @@ def _floor(employment: Employment, on: date, law: Parameters) -> tuple[int, tupl
     if rule.value == "reference_level" or employment.category is Category.COMMUNE_OFFICIAL:
         return law.value("reference_level", on), (rule,)
     wages = law.at("regional_minimum_wage", on)
-    return _of_region(employment, wages), (rule, wages)
+    lowest = _of_region(employment, wages)
+    if not employment.trained and employment.hazard is None:
+        return lowest, (rule, wages)
+    more = law.at("base_floor_supplement", on)
+    exact = Fraction(lowest)
+    if employment.trained:
+        exact *= 1 + Fraction(more.value["trained"]) / 100
+    if employment.hazard:
+        exact *= 1 + Fraction(more.value[employment.hazard]) / 100
+    return contribution_vnd(exact), (rule, wages, more)
 
 
 def _of_region(employment: Employment, wages: DatedValue) -> int:

@@ -1,8 +1,9 @@
 """Contributions outside employment: the voluntary scheme, household health insurance, voluntary accident insurance."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 
 from engine.law.calendar import MONTHS_IN_YEAR
@@ -126,6 +127,50 @@ def subsidy(poverty_line_vnd: int, percent: Decimal, on: date, law: Parameters, 
     numbers = f"{percent} % × {rule.value['percent']} % × {poverty_line_vnd} = {amount}"
     record.find(_SUBSIDY, rule.citation, amount, inputs, numbers, (rule,), HALF_UP)
     return amount, contribution_vnd(month) - amount
+
+
+class SupportedGroup(StrEnum):
+    """Groups whose voluntary contributions the State supports: poor and near-poor households, minorities, others."""
+
+    POOR = "poor"
+    NEAR_POOR = "near_poor"
+    ETHNIC_MINORITY = "ethnic_minority"
+    OTHER = "other"
+
+
+_GROUP = Step(
+    "voluntary_subsidy_group",
+    "người thuộc nhiều nhóm được hỗ trợ theo tỷ lệ cao nhất, không quá số tháng tối đa",
+    "who belongs to several groups is supported at the highest rate, up to the most months",
+)
+
+
+def subsidy_percent(
+    groups: Collection[SupportedGroup], months_supported: int, on: date, law: Parameters, record: Record
+) -> Decimal:
+    """The rate of support of a month, after so many months with support already; 0 when they are used up.
+
+    >>> groups = {SupportedGroup.OTHER, SupportedGroup.ETHNIC_MINORITY}
+    >>> subsidy_percent(groups, 0, date(2026, 8, 1), Parameters.load(), Record())
+    Decimal('30')
+    """
+    rule = law.at("voluntary_subsidy", on)
+    left = months_supported < rule.value["months"]
+    percent = max((rule.value[group] for group in groups), default=Decimal(0)) if left else Decimal(0)
+    record.find(
+        _GROUP,
+        rule.citation,
+        percent,
+        {"groups": sorted(groups), "months_supported": months_supported},
+        f"{months_supported} < {rule.value['months']} → {percent} %",
+        (rule,),
+    )
+    return percent
+
+
+def published_yield(on: date, law: Parameters) -> DatedValue:
+    """Percent a month by which payments of that day are discounted or compounded; an error where none was read."""
+    return law.at("fund_yield", on)
 
 
 def _month(income_vnd: int, rule: DatedValue) -> Fraction:
