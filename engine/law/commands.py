@@ -11,6 +11,7 @@ from engine.errors import WrongInput
 from engine.law.cases import Assessment, assess_file
 from engine.law.errors import LawError
 from engine.law.findings import Finding, plain
+from engine.law.listing import parameters_page
 from engine.law.parameters import DatedValue, Parameter, Parameters, law_version
 from engine.law.simulation import simulate_file
 
@@ -99,6 +100,12 @@ def simulate(
         typer.echo(problem, err=True)
     if errors:
         raise typer.Exit(WRONG_CALL)
+
+
+@app.command("page")
+def page() -> None:
+    """The page of all parameters with their citations and confidence, as Markdown for docs/law-parameters.md."""
+    typer.echo(parameters_page(Parameters.load()), nl=False)
 
 
 def _refused(problem: str) -> typer.Exit:
