@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.api import problems
 from engine.api import routes as api
+from engine.api.answers import PROBLEMS
 from engine.api.asking import Reading, TheInstallation
 from engine.api.errors import AddressUnreadable, BodyTooLarge, WrongHost
 from engine.database import require_current_schema
@@ -100,7 +101,7 @@ def create_app(installation: Installation) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.mount(_STATIC, StaticFiles(directory=pages.STATIC), name="static")
     app.get("/healthz", tags=["operation"])(_healthz)
-    app.get("/readyz", tags=["operation"])(_readyz)
+    app.get("/readyz", tags=["operation"], responses=PROBLEMS)(_readyz)
     app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)(_metrics)
     for kind in problems.ROOTS:
         app.add_exception_handler(kind, _answer_refusal)

@@ -19,6 +19,91 @@ class ProblemKind(BaseModel):
     title: str
 
 
+class Problem(BaseModel):
+    """Why nothing was answered (RFC 9457)."""
+
+    type: str = Field(description="An address that explains the code.")
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str
+    code: str = Field(description="Stable; see `/v1/problems/{code}`.")
+    errors: list[dict[str, str]] = Field(description="Each parameter or problem with its code, detail and pointer.")
+    trace_id: str | None = Field(None, description="Also in the log and in the header `X-Correlation-Id`.")
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+    for status, description in (("4XX", "The request is refused."), ("5XX", "It failed on our side."))
+}
+"""How every address describes its refusals."""
+
+
+class NoticeEmployer(BaseModel):
+    unit_code: str
+    name: str
+    tax_code: str = Field(
+        description="Of a household business, its owner's personal id, so its last four digits."
+    )
+    agency_code: str
+
+
+class NoticeFund(BaseModel):
+    """What a month owes to one component fund."""
+
+    fund: str
+    name: str
+    employee_vnd: int
+    employer_vnd: int
+    total_vnd: int
+
+
+class NoticeAccount(BaseModel):
+    """Tài khoản chuyên thu: where the employer may pay."""
+
+    bank_bin: str
+    bank: str
+    holder_name: str
+    account: str
+
+
+class NoticeWarning(BaseModel):
+    """What is not as it should be; as long as there is one of `no_collection_account` nobody can pay."""
+
+    code: str
+    vi: str
+    en: str
+
+
+class NoticeAnswer(BaseModel):
+    """Thông báo đóng, as it was issued; what is owed by now stands in the list of notices."""
+
+    notice_no: int
+    payment_code: str
+    issued_on: date
+    employer: NoticeEmployer
+    declaration_no: str
+    period: str = Field(description="The month, such as 2026-10.")
+    staff: int
+    funds: list[NoticeFund]
+    dues_vnd: int
+    carried_in_vnd: int
+    late_charge_vnd: int
+    surplus_vnd: int
+    amount_vnd: int
+    amount_in_words: str
+    due_on: date
+    memo: str
+    accounts: list[NoticeAccount]
+    warnings: list[NoticeWarning]
+    qr: str | None = Field(description="VietQR; null if there is nothing to pay or no account to pay to.")
+    unconfirmed: list[str] = Field(description="Legal values this rests on that no official text at hand confirms.")
+    findings: list[dict[str, Any]] = Field(description="The law's grounds, step by step.")
+
+
 class AccountProofAnswer(BaseModel):
     """Ledger and bank for one of our accounts."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie
 from sqlalchemy import Connection
 
 from engine.api.errors import NoIdentity, NotForThisRole, NotSignedIn
@@ -31,9 +32,11 @@ Reading = Annotated[Connection, Depends(_reading, scope="function")]
 """Given back before the answer is sent: a reader who takes long holds no connection."""
 
 
-def _session(request: Request, installation: TheInstallation, connection: Reading) -> Session | None:
-    cookie = request.cookies.get(COOKIE, "")
-    session = Session.unseal(cookie, installation.vault, Clock().now())
+_Cookie = Annotated[str | None, Security(APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False))]
+
+
+def _session(cookie: _Cookie, installation: TheInstallation, connection: Reading) -> Session | None:
+    session = Session.unseal(cookie or "", installation.vault, Clock().now())
     return None if session is None or has_ended(connection, session) else session
 
 

@@ -19,8 +19,8 @@ from engine.api import errors as asking
 from engine.law import cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
+from gateways import credentials, vietqr
 from gateways import errors as gateways
-from gateways import vietqr
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
 from reconciliation import errors as reconciliation
@@ -71,6 +71,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     gateways.BadDocument: HTTPStatus.BAD_GATEWAY,
     gateways.UnsafeKey: HTTPStatus.INTERNAL_SERVER_ERROR,
     gateways.Unsupported: HTTPStatus.NOT_IMPLEMENTED,
+    credentials.MixedEnvironments: HTTPStatus.INTERNAL_SERVER_ERROR,
     gateways.NotSent: HTTPStatus.SERVICE_UNAVAILABLE,
     gateways.Ambiguous: HTTPStatus.GATEWAY_TIMEOUT,
     vietqr.QrImpossible: HTTPStatus.UNPROCESSABLE_ENTITY,

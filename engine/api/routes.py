@@ -7,7 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from engine.api import contributions, payments, problems, runs
-from engine.api.answers import BreakAnswer, ProblemKind, ProofAnswer, TrialBalanceAnswer, TrialBalanceLine
+from engine.api.answers import (
+    PROBLEMS,
+    BreakAnswer,
+    NoticeAnswer,
+    ProblemKind,
+    ProofAnswer,
+    TrialBalanceAnswer,
+    TrialBalanceLine,
+)
 from engine.api.asking import FinanceStaff, Reading, SignedIn, TheInstallation
 from engine.api.contributions import NoticeSummary, ReceiptSummary
 from engine.api.errors import NotForThisRole
@@ -22,7 +30,7 @@ from engine.payments.proof import prove
 from ledger.balances import trial_balance
 from reconciliation.breaks import open_breaks
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
 
 On = Annotated[
     date | None,
@@ -127,9 +135,10 @@ def list_notices(user: SignedIn, connection: Reading, cursor: Cursor = None, lim
 
 
 @router.get("/notices/{notice_no}", tags=["contributions"])
-def show_notice(user: SignedIn, installation: TheInstallation, connection: Reading, notice_no: int) -> dict[str, Any]:
+def show_notice(user: SignedIn, installation: TheInstallation, connection: Reading, notice_no: int) -> NoticeAnswer:
     """All that stands on a notice, with the memo and the text of its QR code."""
-    return contributions.show_notice(connection, installation.vault, notice_no, _own(user, Role.EMPLOYER))
+    document = contributions.show_notice(connection, installation.vault, notice_no, _own(user, Role.EMPLOYER))
+    return NoticeAnswer(**document)
 
 
 @router.get("/receipts", tags=["contributions"])

@@ -94,6 +94,22 @@ def test_the_description_names_every_address(visitor: TestClient) -> None:
     assert all("get" in methods and methods["get"].get("description") for methods in description["paths"].values())
 
 
+def test_every_address_describes_its_refusals_and_who_may_ask(visitor: TestClient) -> None:
+    description = visitor.get("/openapi.json").json()
+    assert description["components"]["securitySchemes"]["session"]["name"] == COOKIE
+    assert "HTTPValidationError" not in description["components"]["schemas"]
+    for address, methods in description["paths"].items():
+        if not address.startswith("/v1/"):
+            continue
+        for status in ("4XX", "5XX"):
+            (media_type,) = methods["get"]["responses"][status]["content"]
+            assert media_type == problems.MEDIA_TYPE, address
+        assert ("security" in methods["get"]) == ("problems" not in address), address
+    schema = description["paths"]["/v1/runs"]["get"]["responses"]["4XX"]["content"][problems.MEDIA_TYPE]["schema"]
+    refused = visitor.get("/v1/runs").json()
+    assert set(schema["required"]) <= set(refused) <= set(schema["properties"])
+
+
 def test_a_list_ends_each_page_with_a_cursor_and_repeats_nothing(finance: TestClient) -> None:
     seen: list[str] = []
     address, pages = "/v1/payments?limit=2", 0

@@ -33,6 +33,7 @@ from engine.clock import Clock
 from engine.contributions.collection import open_collection_account
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import TAX_CODE, UNIT_CODE, import_employers
+from engine.contributions.notices import notice_document
 from engine.database import Database
 from engine.demonstration import employer
 from engine.doctor import look
@@ -466,6 +467,8 @@ def test_a_notice_without_an_account_says_so_aloud(portal: Portal) -> None:
     (notice,) = portal.client.get("/v1/notices").json()["items"]
     program, page = f"/v1/notices/{notice['notice_no']}", f"/employer/notices/{notice['notice_no']}"
     document = portal.client.get(program).json()
+    with portal.installation.database.transaction() as connection:
+        assert document == notice_document(connection, portal.installation.vault, notice["notice_no"])
     assert (document["accounts"], document["qr"]) == ([], None)
     assert [warning["code"] for warning in document["warnings"]] == ["no_collection_account"]
     assert "Chưa mở tài khoản chuyên thu nào" in portal.client.get(page).text
