@@ -14,7 +14,8 @@ from engine.people.tables import payout_account, vital_event
 def due_for(period: date, paid_on: date, known_at: datetime) -> Select[tuple[object, ...]]:
     """What is due for the month that begins on `period`, as known at `known_at`.
 
-    One row per award: award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id. The account
+    One row per award: award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id,
+    unconfirmed (the legal values it rests on that nobody has confirmed). The account
     is the one valid on `paid_on`; where there is none, payout_account_id is null and the payment cannot be sent.
     A pension or allowance is due for the month of death, and for no month after it.
     """
@@ -32,6 +33,7 @@ def due_for(period: date, paid_on: date, known_at: datetime) -> Select[tuple[obj
             award_amount.c.amount_vnd,
             _month(period),
             payout_account.c.payout_account_id,
+            (award.c.unconfirmed + award_amount.c.unconfirmed).label("unconfirmed"),
         )
         .select_from(award)
         .join(award_amount, award_amount.c.award_id == award.c.award_id)

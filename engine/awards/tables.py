@@ -51,5 +51,6 @@ award_amount = Table(
     Column("entitled_during", DATERANGE, nullable=False),
     Column("amount_vnd", BigInteger, nullable=False),
     Column("findings", JSONB, nullable=False),
+    Column("unconfirmed", ARRAY(Text), nullable=False),
     recorded(),
 )

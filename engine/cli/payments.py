@@ -8,10 +8,12 @@ import typer
 from sqlalchemy import Connection, text
 
 from engine import sending
+from engine.awards import adjustment
 from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
+from engine.law.parameters import Parameters
 from engine.payments import deaths, planning, run, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
@@ -31,6 +33,18 @@ def award_import(file: ExistingFile, person: As, as_json: AsJson = False) -> Non
         result = award_files.import_awards(
             connection, installation.vault, file, decided_on=clock.today(), recorded_at=clock.now()
         )
+    print_result(asdict(result), as_json)
+
+
+@award_commands.command("adjust")
+def award_adjust(
+    on: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day of the adjustment, such as 2026-07-01.")],
+    person: As,
+    as_json: AsJson = False,
+) -> None:
+    """Điều chỉnh: raises all that runs as the law does on a day; the next run pays the difference."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        result = adjustment.adjust_running(connection, on.date(), Parameters.load(), installation.clock().now())
     print_result(asdict(result), as_json)
 
 

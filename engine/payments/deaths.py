@@ -14,14 +14,14 @@ from uuid import UUID
 from psycopg.types.range import Range
 from sqlalchemy import Connection, text
 
-from engine import audit, bookkeeping
+from engine import audit
 from engine.clock import business_date
+from engine.payments.overpayments import book_overpayments
 from engine.payments.payment import DROP, HOLD, TAKE_BACK_RETURNED, Transition, Voucher, move
 from engine.people.imported_file import keep, receive
 from engine.people.person import NAME, PERSONAL_ID, PERSONAL_ID_DIGITS, ids_by_personal_id
 from engine.people.workbook import Problems, Sheet, fold, read_sheets
 from engine.vault import Vault
-from ledger import book
 
 DIED_ON = "Ngày chết"
 DEATHS = Sheet("Báo tử", required=(PERSONAL_ID, NAME, DIED_ON))
@@ -100,7 +100,7 @@ def follow_deaths(connection: Connection, at: datetime) -> DeathsFollowed:
             FROM ({_NOT_DUE}) p WHERE p.payment_id = t.payment_id AND p.state = 'approved' AND t.state = 'ready'""")
     )
     held = _move(connection, HOLD, at)
-    overpaid, overpaid_vnd = _book_overpayments(connection, at)
+    overpaid, overpaid_vnd = book_overpayments(connection, _ARRIVED, "payee_had_died", at)
     followed = DeathsFollowed(
         dropped=dropped,
         held=held,
@@ -161,6 +161,15 @@ _NOT_DUE = """
         AND p.benefit IN ('pension', 'survivor_allowance')"""
 
 
+# Of what has arrived for such a month, all that is not known to be recoverable already.
+_ARRIVED = f"""
+    SELECT payment_id, amount_vnd FROM (
+        SELECT n.payment_id, n.amount_vnd - coalesce((SELECT sum(v.amount_vnd) FROM engine.overpayment v
+            WHERE v.payment_id = n.payment_id), 0)::bigint AS amount_vnd
+        FROM ({_NOT_DUE}) n WHERE n.state = 'settled') arrived
+    WHERE amount_vnd > 0"""
+
+
 def _move(connection: Connection, transition: Transition, at: datetime) -> int:
     """Moves what is not due and stands at the transition's source; the first reference names the entry for ever."""
     chosen = f"SELECT payment_id, '{_REASON}' AS reason FROM ({_NOT_DUE}) n WHERE state = :source"
@@ -188,42 +197,6 @@ def _ask_back(connection: Connection, at: datetime) -> int:
             ON CONFLICT (subject, problem) DO NOTHING"""),
         {"at": at},
     ).rowcount
-
-
-def _book_overpayments(connection: Connection, at: datetime) -> tuple[int, int]:
-    """Nợ phải thu hồi / Có chi phí: what has arrived for months after a death, each payment once."""
-    book.open_staging(connection)
-    found = connection.execute(
-        text(f"""
-            WITH found AS (
-                INSERT INTO engine.overpayment (payment_id, reason, amount_vnd, found_at)
-                SELECT payment_id, 'payee_had_died', amount_vnd, :at FROM ({_NOT_DUE}) n WHERE state = 'settled'
-                ON CONFLICT (payment_id) DO NOTHING
-                RETURNING payment_id
-            ), staged AS (
-                INSERT INTO pg_temp.staged_line
-                    (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference)
-                SELECT {bookkeeping.OVERPAYMENT_FOUND.debit}, {bookkeeping.OVERPAYMENT_FOUND.credit}, p.amount_vnd,
-                    p.fund, r.run_code, p.reference, p.reference
-                FROM found JOIN engine.payment p USING (payment_id) JOIN engine.payment_run r USING (run_id)
-                ORDER BY p.payment_no
-                RETURNING amount_vnd, debit_reference
-            )
-            SELECT count(*) AS payments, coalesce(sum(amount_vnd), 0)::bigint AS vnd, min(debit_reference) AS first
-            FROM staged"""),
-        {"at": at},
-    ).one()
-    if found.payments:
-        on = business_date(at)
-        bookkeeping.post_staged(
-            connection,
-            bookkeeping.OVERPAYMENT_FOUND,
-            key=f"deaths:overpaid:{found.first}",
-            document=f"deaths known on {on}",
-            business_on=on,
-            at=at,
-        )
-    return found.payments, found.vnd
 
 
 def _open_survivors_cases(connection: Connection, people: list[UUID], at: datetime) -> None:

@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, column, insert, literal, select, table, text
+from sqlalchemy import BigInteger, Connection, Integer, column, func, insert, select, table, text
 
 from engine import audit
 from engine.awards.due import due_for
 from engine.awards.tables import award
 from engine.errors import WrongInput
 from engine.law.calendar import Month
+from engine.payments.overpayments import follow_lowered_amounts
 from reconciliation.references import reference_sql
 
 SHARD_SIZE = 1000
 """Payments in one shard: what one hash covers and one journal entry posts."""
 
-payment = table(
-    "payment",
-    column("award_id"),
-    column("entitled_month"),
-    column("state"),
-    schema="engine",
-)
+# Of one month: what live payments cover of an award, less what of them is recoverable.
+_COVERED = text("""
+    SELECT p.award_id, max(p.part) AS parts, sum(p.amount_vnd - coalesce(v.amount_vnd, 0))::bigint AS covered_vnd
+    FROM engine.payment p
+    LEFT JOIN (SELECT payment_id, sum(amount_vnd) AS amount_vnd FROM engine.overpayment GROUP BY 1) v USING (payment_id)
+    WHERE p.entitled_month = :covered_month AND p.state <> 'cancelled' AND p.reissued_by IS NULL
+    GROUP BY p.award_id""").columns(column("award_id"), column("parts", Integer), column("covered_vnd", BigInteger))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,15 @@ def plan(
 
     Raises `WrongInput` if an award rests on an unconfirmed legal value that the run does not name, or if nothing is
     due. `period` and `through` are the first days of months of entitlement (kỳ chi trả), `pay_on` the day of payment:
-    February and March were paid together in February 2026, and what is decided late is due for months gone by.
+    February and March were paid together in February 2026, and what is decided late is due for months gone by. What
+    amounts were raised by since earlier months were paid comes with it; what they were lowered by becomes recoverable.
     """
     last = through or period
     if last < period:
         raise WrongInput([f"{last:%Y-%m} is before {period:%Y-%m}"])
+    follow_lowered_amounts(connection, at)
     _open_staging(connection)
+    _stage_back_pay(connection, period, pay_on, at)
     month = period
     while month <= last:
         _stage_due(connection, month, pay_on, at)
@@ -91,25 +95,48 @@ def _open_staging(connection: Connection) -> None:
         text("""
             CREATE TEMPORARY TABLE due (payment_id uuid DEFAULT uuidv7(), award_id uuid, person_id uuid, benefit text,
                 fund text, amount_vnd bigint, entitled_month date, payout_account_id uuid, law_version text,
-                award_no text, unconfirmed text[], paid_again uuid) ON COMMIT DROP""")
+                award_no text, unconfirmed text[], part integer, paid_again uuid) ON COMMIT DROP""")
     )
 
 
 def _stage_due(connection: Connection, period: date, pay_on: date, at: datetime) -> None:
-    """What is due and not yet covered."""
+    """What is due for a month and not covered yet: the whole amount, or what an amount was raised by."""
     found = due_for(period, pay_on, at).subquery("found")
-    live = select(literal(1)).where(
-        payment.c.award_id == found.c.award_id,
-        payment.c.entitled_month == found.c.entitled_month,
-        payment.c.state != "cancelled",
-    )
+    covered = _COVERED.bindparams(covered_month=period).subquery("covered")
+    open_vnd = found.c.amount_vnd - func.coalesce(covered.c.covered_vnd, 0)
+    same = (column_ for column_ in found.c if column_.name != "amount_vnd")
     rows = (
-        select(found, award.c.law_version, award.c.award_no, award.c.unconfirmed)
-        .join(award, award.c.award_id == found.c.award_id)
-        .where(~live.exists())
+        select(
+            *same,
+            open_vnd.label("amount_vnd"),
+            (func.coalesce(covered.c.parts, 0) + 1).label("part"),
+            award.c.law_version,
+            award.c.award_no,
+        )
+        .join_from(found, award, award.c.award_id == found.c.award_id)
+        .outerjoin(covered, covered.c.award_id == found.c.award_id)
+        .where(open_vnd > 0)
     )
     names = [str(selected.key) for selected in rows.selected_columns]
     connection.execute(insert(table("due", *(column(name) for name in names))).from_select(names, rows))
+
+
+def _stage_back_pay(connection: Connection, period: date, pay_on: date, at: datetime) -> None:
+    """Truy lĩnh: what amounts were raised by for months before a month that were paid already."""
+    months = connection.scalars(
+        text("""
+            SELECT DISTINCT m::date AS month FROM engine.award_amount w
+            JOIN engine.award a USING (award_id)
+            CROSS JOIN LATERAL generate_series(lower(w.entitled_during)::timestamp,
+                coalesce(upper(w.entitled_during), CAST(:period AS date))::timestamp - interval '1 month',
+                interval '1 month') m
+            WHERE upper_inf(w.recorded_during) AND lower(w.recorded_during) > a.recorded_at AND m < :period
+            ORDER BY 1"""),
+        {"period": period},
+    ).all()
+    for month in months:
+        _stage_due(connection, month, pay_on, at)
+    connection.execute(text("DELETE FROM due WHERE part = 1 AND entitled_month < :period"), {"period": period})
 
 
 def _stage_reissues(connection: Connection, pay_on: date, at: datetime) -> None:
@@ -117,9 +144,9 @@ def _stage_reissues(connection: Connection, pay_on: date, at: datetime) -> None:
     connection.execute(
         text("""
             INSERT INTO due (award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id,
-                law_version, award_no, unconfirmed, paid_again)
+                law_version, award_no, unconfirmed, part, paid_again)
             SELECT p.award_id, p.person_id, p.benefit, p.fund, p.amount_vnd, p.entitled_month,
-                   nullif(now.payout_account_id, p.payout_account_id), p.law_version, a.award_no, a.unconfirmed,
+                   nullif(now.payout_account_id, p.payout_account_id), p.law_version, a.award_no, a.unconfirmed, p.part,
                    p.payment_id
             FROM engine.payment p
             JOIN engine.award a USING (award_id)
@@ -177,16 +204,16 @@ def _plan_staged(
     connection.execute(
         text(f"""
             INSERT INTO engine.payment (payment_no, reference, run_id, shard, payment_id, award_id, person_id,
-                payout_account_id, gateway, entitled_month, benefit, fund, purpose, law_version, amount_vnd)
+                payout_account_id, gateway, entitled_month, part, benefit, fund, purpose, law_version, amount_vnd)
             SELECT number, {reference_sql("PN", "number")}, :run_id,
                    dense_rank() OVER (ORDER BY fund, purpose, slice), payment_id, award_id, person_id,
-                   payout_account_id, :gateway, entitled_month, benefit, fund, purpose, law_version, amount_vnd
+                   payout_account_id, :gateway, entitled_month, part, benefit, fund, purpose, law_version, amount_vnd
             FROM (SELECT nextval(pg_get_serial_sequence('engine.payment', 'payment_no')) AS number, ordered.*
                   FROM (SELECT (row_number() OVER (PARTITION BY fund, purpose
-                                   ORDER BY award_no, entitled_month) - 1) / :size AS slice, due_row.*
+                                   ORDER BY award_no, entitled_month, part) - 1) / :size AS slice, due_row.*
                         FROM (SELECT *, CASE benefit WHEN 'pension' THEN 'PENS' ELSE 'SSBE' END AS purpose
                               FROM due WHERE payout_account_id IS NOT NULL) due_row
-                        ORDER BY fund, purpose, award_no, entitled_month) ordered) numbered"""),
+                        ORDER BY fund, purpose, award_no, entitled_month, part) ordered) numbered"""),
         {"run_id": run_id, "gateway": gateway, "size": SHARD_SIZE},
     )
     audit.record(connection, "planned", run_code, at, payments=totals.payments, amount_vnd=totals.amount_vnd)
