@@ -45,9 +45,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 class NoticeEmployer(BaseModel):
     unit_code: str
     name: str
-    tax_code: str = Field(
-        description="Of a household business, its owner's personal id, so its last four digits."
-    )
+    tax_code: str = Field(description="Of a household business, its owner's personal id, so its last four digits.")
     agency_code: str
 
 
