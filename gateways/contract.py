@@ -4,12 +4,14 @@ A gateway is stateless: it keeps nothing between calls, reads no clock and opens
 fields named `amount_vnd` and `total_vnd`. Account numbers never appear in a `repr`, and so never in a log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from gateways.errors import Unsupported
 
 
 class Outcome(StrEnum):
@@ -35,6 +37,8 @@ class Operation(StrEnum):
     BATCH_SUBMIT = "batch_submit"
     BATCH_INQUIRE = "batch_inquire"
     STATEMENT_FETCH = "statement_fetch"
+    VERIFY_ACCOUNTS = "verify_accounts"
+    CHECK = "check"
 
 
 class Instrument(StrEnum):
@@ -45,11 +49,31 @@ class Instrument(StrEnum):
     WALLET = "wallet"
 
 
+class Rail(StrEnum):
+    """Kênh thanh toán: the way the money travels; one file, one rail."""
+
+    FAST = "fast"
+    """Chuyển nhanh 24/7, below 500,000,000 đồng."""
+    HIGH_VALUE = "high_value"
+    """Liên ngân hàng giá trị cao, from 500,000,000 đồng, in banking hours."""
+
+
 class CategoryPurpose(StrEnum):
     """Category purpose of a file (ISO 20022 external code set, 2Q2026)."""
 
     PENSION = "PENS"
     SOCIAL_BENEFIT = "SSBE"
+
+
+class NameCheck(StrEnum):
+    """What the beneficiary's bank says of an account and a name."""
+
+    MATCH = "match"
+    CLOSE_MATCH = "close_match"
+    NO_MATCH = "no_match"
+    INVALID_ACCOUNT = "invalid_account"
+    UNABLE = "unable"
+    NOT_ALLOWED = "not_allowed"
 
 
 def masked(number: str) -> str:
@@ -100,6 +124,7 @@ class BatchOrder:
     category_purpose: CategoryPurpose
     count: int
     total_vnd: int
+    rail: Rail = Rail.FAST
 
     @property
     def shown_debtor_account(self) -> str:
@@ -157,12 +182,60 @@ class StatementFile:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountQuestion:
+    """Is this the account of this person? `id` is ours, at most 35 characters."""
+
+    id: str
+    name: str = field(repr=False)
+    account: str = field(repr=False)
+    bank_bin: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAccount:
+    """The answer to one question, found by its id; `right_name` where the bank says whose account it is."""
+
+    id: str
+    result: NameCheck
+    right_name: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a harmless call told: nothing was moved or changed by it. None: the call did not tell."""
+
+    reachable: bool
+    credentials_accepted: bool | None
+    clock_offset_seconds: int | None
+    """The bank's clock less ours."""
+    certificate_expires_on: date | None
+    """The last day of our client certificate."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RailLimits:
+    """What one rail takes: amounts in whole đồng, hours in Viet Nam time. `banking_days_only` False: every day."""
+
+    rail: Rail
+    min_amount_vnd: int
+    max_amount_vnd: int
+    opens_at: time
+    cut_off: time
+    banking_days_only: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a gateway offers and its limits, from dated data beside the adapter. Amounts in whole đồng."""
 
     gateway: str
     bank_name: str
     bic: str
+    source: str
+    """Where these facts were read."""
+    effective_on: date
+    """From when this edition of the sheet holds."""
     operations: frozenset[Operation]
     instruments: frozenset[Instrument]
     min_amount_vnd: int
@@ -171,6 +244,7 @@ class Capabilities:
     max_total_per_file_vnd: int
     cut_off: time
     """Giờ chốt lệnh, Viet Nam time: files handed over later are executed on the next banking day."""
+    rails: tuple[RailLimits, ...]
     message_version: str
     """Version of the payment file, such as `pain.001.001.09`."""
     statement_format: str
@@ -178,6 +252,10 @@ class Capabilities:
     """Waits before the first, second, … inquiry; the last one repeats."""
     not_found_grace_seconds: int
     """How long `not found` proves nothing."""
+    idempotency_days: int | None
+    """How long the bank knows a message id again; None: for ever. Later only inquiries are made."""
+    callback: bool
+    """Whether the bank tells us of its own accord."""
     charset: str
     """The characters allowed in names and texts; others are folded to them."""
     name_length: int
@@ -185,10 +263,24 @@ class Capabilities:
     batch_booking_honoured: bool
     """One debit for the whole file on the statement, with one detail per payment."""
 
+    def rail_of(self, amount_vnd: int) -> RailLimits | None:
+        """The first rail that takes the amount; None where none does."""
+        return next((rail for rail in self.rails if rail.min_amount_vnd <= amount_vnd <= rail.max_amount_vnd), None)
+
+    def require(self, operation: Operation) -> None:
+        """Raises `Unsupported` for what the sheet does not declare, before anything is called."""
+        if operation not in self.operations:
+            raise Unsupported(f"{self.gateway} does not offer {operation}")
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """Where a gateway is reached and how we sign. Keys are given by file; secrets never stand here."""
+    """Where a gateway is reached and how we sign. Keys are given by file; secrets never stand here.
+
+    `base_url` is `https://…`, or `file:///directory` for a bank that exchanges files. Files for mutual TLS stand beside
+    the signing key: `NAME.tls.crt` and `NAME.tls.key` (ours), `NAME.ca.crt` (the bank's own authority, where it is not
+    a public one); `NAME.bank.pem`, where it is there, is the key by which the bank signs its answers.
+    """
 
     adapter: str
     base_url: str
@@ -197,6 +289,13 @@ class GatewaySettings:
     """Ed25519 private key (PEM), readable by its owner only."""
     connect_timeout_seconds: float = 5.0
     answer_timeout_seconds: float = 30.0
+    recording_path: Path | None = None
+    """Where exchanges are recorded, scrubbed; None: nowhere."""
+
+    def beside_key(self, ending: str) -> Path | None:
+        """A file that belongs to the signing key, such as `simbank.tls.crt` beside `simbank.pem`; None: not there."""
+        path = self.signing_key_path.with_name(f"{self.signing_key_path.stem}.{ending}")
+        return path if path.exists() else None
 
 
 class Gateway(Protocol):
@@ -219,6 +318,14 @@ class Gateway(Protocol):
 
     def fetch_statement(self, name: str) -> StatementFile:
         """One statement file. Raises `NotSent`, `Ambiguous` or `Refused`."""
+
+    def verify_accounts(
+        self, message_id: str, questions: Sequence[AccountQuestion], at: datetime
+    ) -> tuple[VerifiedAccount, ...]:
+        """Asks the bank whether accounts are these persons'. Raises `NotSent`, `Ambiguous` or `Refused`."""
+
+    def check(self, on: date) -> Health:
+        """A harmless call that proves address, credentials and clock. Never raises for what network or bank do."""
 
     def close(self) -> None:
         """Closes its connections."""

@@ -1,34 +1,74 @@
-"""From the name of an adapter to a gateway that is ready to be called."""
+"""From the name of an adapter to a gateway that is ready to be called.
+
+Our own adapters are listed here. A third party adds one from a distribution of its own: an entry point of the group
+`thuchi.gateways`, whose name is the adapter's and whose object is an `Adapter`. Ours cannot be replaced that way.
+"""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Protocol
 
 import httpx2
 
-from gateways.banks import simbank
+from gateways.banks import simbank, simdrop
 from gateways.contract import Capabilities, Gateway, GatewaySettings
 from gateways.errors import Unsupported
-from gateways.http import Wire
+
+ENTRY_POINT_GROUP = "thuchi.gateways"
+
+_VIET_NAM = timezone(timedelta(hours=7))
 
 
-class _Adapter(Protocol):
-    def __call__(self, capabilities: Capabilities, wire: Wire) -> Gateway: ...
+class Connect(Protocol):
+    """Opens a gateway over the edition of its sheet that holds on `on`; reads keys, calls nothing."""
+
+    def __call__(
+        self,
+        gateway: str,
+        settings: GatewaySettings,
+        transport: httpx2.BaseTransport | None,
+        seconds_now: Callable[[], float],
+        on: date,
+    ) -> Gateway: ...
 
 
-_ADAPTERS: dict[str, tuple[Callable[[str], Capabilities], _Adapter]] = {
-    "simbank": (simbank.capabilities, simbank.SimBank),
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What an adapter gives to the registry."""
+
+    describe: Callable[[str, date], Capabilities]
+    """The capability sheet under our name for the gateway, on a day."""
+    connect: Connect
+    bench: str | None = None
+    """`module:name` of its conformance bench (`gateways.conformance.bench`), loaded only when the suite runs."""
+
+
+_OURS = {
+    "simbank": Adapter(simbank.capabilities, simbank.connect, "gateways.conformance.simbank:SimBankBench"),
+    "simdrop": Adapter(simdrop.capabilities, simdrop.connect, "gateways.conformance.simdrop:SimDropBench"),
 }
 
 
 def adapters() -> tuple[str, ...]:
     """The names that `GatewaySettings.adapter` may hold."""
-    return tuple(_ADAPTERS)
+    return (*_OURS, *(name for name in sorted(_theirs()) if name not in _OURS))
 
 
-def capabilities_of(name: str, adapter: str) -> Capabilities:
-    """What the gateway we call `name` can do, without a connection or a key."""
-    return _adapter(adapter)[0](name)
+def adapter_of(name: str) -> Adapter:
+    if name in _OURS:
+        return _OURS[name]
+    if name not in _theirs():
+        raise Unsupported(f"{name}: no such adapter; known are {', '.join(adapters())}")
+    return _loaded(name)
+
+
+def capabilities_of(name: str, adapter: str, on: date = date.max) -> Capabilities:
+    """What the gateway we call `name` can do on a day, without a connection or a key."""
+    return adapter_of(adapter).describe(name, on)
 
 
 def open_gateway(
@@ -37,13 +77,23 @@ def open_gateway(
     transport: httpx2.BaseTransport | None = None,
     seconds_now: Callable[[], float] = time.time,
 ) -> Gateway:
-    """The gateway we call `name`. `seconds_now` dates the signatures: real time even where business dates are fixed,
-    because the bank compares it with its own computer's."""
-    describe, adapter = _adapter(settings.adapter)
-    return adapter(describe(name), Wire(settings, transport, seconds_now))
+    """The gateway we call `name`. `seconds_now` dates the signatures and chooses the edition of the sheet: real time
+    even where business dates are fixed, because the bank compares it with its own computer's."""
+    on = datetime.fromtimestamp(seconds_now(), UTC).astimezone(_VIET_NAM).date()
+    return adapter_of(settings.adapter).connect(name, settings, transport, seconds_now, on)
 
 
-def _adapter(name: str) -> tuple[Callable[[str], Capabilities], _Adapter]:
-    if name not in _ADAPTERS:
-        raise Unsupported(f"{name}: no such adapter; known are {', '.join(adapters())}")
-    return _ADAPTERS[name]
+@cache
+def _theirs() -> frozenset[str]:
+    return frozenset(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
+
+
+@cache
+def _loaded(name: str) -> Adapter:
+    (point, *others) = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    if others:
+        raise Unsupported(f"{name}: more than one distribution brings an adapter of this name")
+    found = point.load()
+    if not isinstance(found, Adapter):
+        raise Unsupported(f"{name}: {point.value} is no gateways.registry.Adapter")
+    return found

@@ -1,29 +1,28 @@
 """Status and reason codes to outcome words, by the table in `codes.yaml`. What the table does not list is unknown."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gateways.contract import Outcome
+from gateways.contract import NameCheck, Outcome
 
 TRANSACTION_STATUS = "TxSts"
 GROUP_STATUS = "GrpSts/PmtInfSts"
 REASON = "StsRsnInf/Rsn/Cd"
 
 
-class NameCheck(StrEnum):
-    """What the beneficiary's bank says of an account and a name (acmt.024)."""
-
-    MATCH = "match"
-    CLOSE_MATCH = "close_match"
-    NO_MATCH = "no_match"
-    INVALID_ACCOUNT = "invalid_account"
-    UNABLE = "unable"
-    NOT_ALLOWED = "not_allowed"
+__all__ = [
+    "GROUP_STATUS",
+    "REASON",
+    "TRANSACTION_STATUS",
+    "NameCheck",
+    "name_check",
+    "payment_outcome",
+    "says_something",
+]
 
 
 def payment_outcome(field: str, code: str) -> Outcome:

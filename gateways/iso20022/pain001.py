@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, BinaryIO
-
-from lxml import etree
+from typing import BinaryIO
+from xml.sax.saxutils import escape
 
 from gateways.errors import BadBatch
 from gateways.iso20022.schemas import NAMESPACE_PREFIX
@@ -26,7 +25,9 @@ _CODE = re.compile(r"[A-Z0-9]{4}")
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _UETR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _CHARACTER_XML_FORBIDS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MARKUP = re.compile("[&<>\r]")
 _LISTED_PROBLEMS = 100
+_WRITTEN_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class Header:
     count: int
     total_vnd: int
     charge_bearer: str = "DEBT"
+    service_level: str | None = None
+    """SvcLvl/Cd, such as URGP for the high-value rail or NURG."""
+    local_instrument: str | None = None
+    """LclInstrm/Cd, such as INST where a bank wants instant transfers named so."""
+    account_scheme: str | None = None
+    """SchmeNm/Prtry of account numbers, where the bank's guide wants one."""
     smallest_vnd: int = 1
     """The least and the most that one payment of the file may be."""
     largest_vnd: int = 10**15 - 1
@@ -80,124 +87,124 @@ def write(header: Header, payments: Iterable[Payment], to: BinaryIO) -> None:
     problems = _header_problems(header)
     if problems:
         raise BadBatch(problems)
-    namespace = NAMESPACE_PREFIX + header.message
     seen: set[str] = set()
     count = total_vnd = 0
-    with etree.xmlfile(to, encoding="UTF-8") as out:
-        out.write_declaration()
-        with out.element("Document", nsmap={None: namespace}), out.element("CstmrCdtTrfInitn"):
-            _write_group_header(out, header)
-            with out.element("PmtInf"):
-                _write_payment_info(out, header)
-                for payment in payments:
-                    count += 1
-                    total_vnd += payment.amount_vnd
-                    problems += _payment_problems(payment, count, header, seen)
-                    if len(problems) >= _LISTED_PROBLEMS:
-                        raise BadBatch(problems)
-                    if not problems:
-                        _write_payment(out, payment, header.message)
+    to.write(_opening(header).encode())
+    written_payment = _payment_v03 if header.message == V03 else _payment_v09
+    waiting: list[str] = []
+    for payment in payments:
+        count += 1
+        total_vnd += payment.amount_vnd
+        problems += _payment_problems(payment, count, header, seen)
+        if len(problems) >= _LISTED_PROBLEMS:
+            raise BadBatch(problems)
+        if not problems:
+            waiting.append(written_payment(payment, header.account_scheme))
+        if len(waiting) >= _WRITTEN_AT_ONCE:
+            to.write("".join(waiting).encode())
+            waiting.clear()
     if count != header.count:
         problems.append(f"{count} payments were given, {header.count} are declared")
     if total_vnd != header.total_vnd:
         problems.append(f"the payments add up to {total_vnd} VND, {header.total_vnd} are declared")
     if problems:
         raise BadBatch(problems)
+    to.write("".join([*waiting, "</PmtInf></CstmrCdtTrfInitn></Document>\n"]).encode())
 
 
-def _write_group_header(out: Any, header: Header) -> None:
-    with out.element("GrpHdr"):
-        _text(out, "MsgId", header.message_id)
-        _text(out, "CreDtTm", header.created_at.isoformat(timespec="seconds"))
-        _text(out, "NbOfTxs", str(header.count))
-        _text(out, "CtrlSum", str(header.total_vnd))
-        with out.element("InitgPty"):
-            _text(out, "Nm", header.initiator_name)
+def _opening(header: Header) -> str:
+    """Everything before the first payment."""
+    on = header.execution_on.isoformat()
+    old = header.message == V03
+    return (
+        f"<?xml version='1.0' encoding='UTF-8'?>\n"
+        f'<Document xmlns="{NAMESPACE_PREFIX}{header.message}"><CstmrCdtTrfInitn>'
+        f"<GrpHdr><MsgId>{_text(header.message_id)}</MsgId>"
+        f"<CreDtTm>{header.created_at.isoformat(timespec='seconds')}</CreDtTm>"
+        f"<NbOfTxs>{header.count}</NbOfTxs><CtrlSum>{header.total_vnd}</CtrlSum>"
+        f"<InitgPty><Nm>{_text(header.initiator_name)}</Nm></InitgPty></GrpHdr>"
+        f"<PmtInf><PmtInfId>{_text(header.payment_info_id)}</PmtInfId><PmtMtd>TRF</PmtMtd>"
+        f"<BtchBookg>{'true' if header.batch_booking else 'false'}</BtchBookg>"
+        f"<NbOfTxs>{header.count}</NbOfTxs><CtrlSum>{header.total_vnd}</CtrlSum>"
+        f"<PmtTpInf>{_coded('SvcLvl', header.service_level)}{_coded('LclInstrm', header.local_instrument)}"
+        f"{_coded('CtgyPurp', header.category_purpose)}</PmtTpInf>"
+        f"<ReqdExctnDt>{on if old else f'<Dt>{on}</Dt>'}</ReqdExctnDt>"
+        f"<Dbtr><Nm>{_text(header.debtor_name)}</Nm></Dbtr>"
+        f"<DbtrAcct>{_account(header.debtor_account, header.account_scheme)}<Ccy>VND</Ccy></DbtrAcct>"
+        f"<DbtrAgt>{_agent(header.debtor_agent, 'BIC' if old else 'BICFI')}</DbtrAgt>"
+        f"<ChrgBr>{header.charge_bearer}</ChrgBr>"
+    )
 
 
-def _write_payment_info(out: Any, header: Header) -> None:
-    _text(out, "PmtInfId", header.payment_info_id)
-    _text(out, "PmtMtd", "TRF")
-    _text(out, "BtchBookg", "true" if header.batch_booking else "false")
-    _text(out, "NbOfTxs", str(header.count))
-    _text(out, "CtrlSum", str(header.total_vnd))
-    with out.element("PmtTpInf"), out.element("CtgyPurp"):
-        _text(out, "Cd", header.category_purpose)
-    if header.message == V03:
-        _text(out, "ReqdExctnDt", header.execution_on.isoformat())
-    else:
-        with out.element("ReqdExctnDt"):
-            _text(out, "Dt", header.execution_on.isoformat())
-    with out.element("Dbtr"):
-        _text(out, "Nm", header.debtor_name)
-    with out.element("DbtrAcct"):
-        _write_account(out, header.debtor_account)
-        _text(out, "Ccy", "VND")
-    with out.element("DbtrAgt"):
-        _write_agent(out, header.debtor_agent, header.message)
-    _text(out, "ChrgBr", header.charge_bearer)
+def _payment_v09(payment: Payment, account_scheme: str | None) -> str:
+    uetr = "" if payment.uetr is None else f"<UETR>{payment.uetr}</UETR>"
+    return _payment(payment, uetr, "BICFI", account_scheme)
 
 
-def _write_payment(out: Any, payment: Payment, message: str) -> None:
-    with out.element("CdtTrfTxInf"):
-        with out.element("PmtId"):
-            _text(out, "InstrId", payment.instruction_id)
-            _text(out, "EndToEndId", payment.end_to_end_id)
-            if message != V03 and payment.uetr is not None:
-                _text(out, "UETR", payment.uetr)
-        with out.element("Amt"), out.element("InstdAmt", Ccy="VND"):
-            out.write(str(payment.amount_vnd))
-        with out.element("CdtrAgt"):
-            _write_agent(out, payment.agent, message)
-        with out.element("Cdtr"):
-            _text(out, "Nm", payment.name)
-        with out.element("CdtrAcct"):
-            _write_account(out, payment.account)
-        with out.element("Purp"):
-            _text(out, "Cd", payment.purpose)
-        with out.element("RmtInf"):
-            _text(out, "Ustrd", payment.remittance)
+def _payment_v03(payment: Payment, account_scheme: str | None) -> str:
+    return _payment(payment, "", "BIC", account_scheme)
 
 
-def _write_account(out: Any, number: str) -> None:
-    with out.element("Id"), out.element("Othr"):
-        _text(out, "Id", number)
+def _payment(payment: Payment, uetr: str, bic_element: str, account_scheme: str | None) -> str:
+    """One CdtTrfTxInf as text: elements made one by one by lxml cost four times as much."""
+    return (
+        f"<CdtTrfTxInf><PmtId><InstrId>{_text(payment.instruction_id)}</InstrId>"
+        f"<EndToEndId>{_text(payment.end_to_end_id)}</EndToEndId>{uetr}</PmtId>"
+        f'<Amt><InstdAmt Ccy="VND">{payment.amount_vnd}</InstdAmt></Amt>'
+        f"<CdtrAgt>{_agent(payment.agent, bic_element)}</CdtrAgt>"
+        f"<Cdtr><Nm>{_text(payment.name)}</Nm></Cdtr>"
+        f"<CdtrAcct>{_account(payment.account, account_scheme)}</CdtrAcct>"
+        f"<Purp><Cd>{payment.purpose}</Cd></Purp>"
+        f"<RmtInf><Ustrd>{_text(payment.remittance)}</Ustrd></RmtInf></CdtTrfTxInf>"
+    )
 
 
-def _write_agent(out: Any, agent: Agent, message: str) -> None:
-    with out.element("FinInstnId"):
-        if agent.bic is not None:
-            _text(out, "BIC" if message == V03 else "BICFI", agent.bic)
-        else:
-            with out.element("ClrSysMmbId"):
-                _text(out, "MmbId", str(agent.bin))
+def _account(number: str, scheme: str | None) -> str:
+    """Viet Nam has no IBAN: accounts stand under Othr, with a scheme name where the bank's guide wants one."""
+    named = "" if scheme is None else f"<SchmeNm><Prtry>{scheme}</Prtry></SchmeNm>"
+    return f"<Id><Othr><Id>{number}</Id>{named}</Othr></Id>"
 
 
-def _text(out: Any, name: str, value: str) -> None:
-    with out.element(name):
-        out.write(value)
+def _agent(agent: Agent, bic_element: str) -> str:
+    if agent.bic is not None:
+        return f"<FinInstnId><{bic_element}>{agent.bic}</{bic_element}></FinInstnId>"
+    return f"<FinInstnId><ClrSysMmbId><MmbId>{agent.bin}</MmbId></ClrSysMmbId></FinInstnId>"
+
+
+def _coded(name: str, code: str | None) -> str:
+    return "" if code is None else f"<{name}><Cd>{code}</Cd></{name}>"
+
+
+def _text(value: str) -> str:
+    """A bare carriage return would be read as a line feed, so it is written as a reference."""
+    return escape(value, {"\r": "&#13;"}) if _MARKUP.search(value) else value
 
 
 def _header_problems(header: Header) -> list[str]:
     problems = [] if header.message in (V09, V03) else [f"{header.message} cannot be written"]
     for name, value in (("MsgId", header.message_id), ("PmtInfId", header.payment_info_id)):
-        problems += _text_problems(name, value, _ID_LENGTH)
+        problems += text_problems(name, value, _ID_LENGTH)
     for name, value in (("InitgPty/Nm", header.initiator_name), ("Dbtr/Nm", header.debtor_name)):
-        problems += _text_problems(name, value, _NAME_LENGTH)
-    problems += _account_problems("DbtrAcct", header.debtor_account)
-    problems += _agent_problems("DbtrAgt", header.debtor_agent)
+        problems += text_problems(name, value, _NAME_LENGTH)
+    problems += account_problems("DbtrAcct", header.debtor_account)
+    problems += agent_problems("DbtrAgt", header.debtor_agent)
     problems += _code_problems("CtgyPurp", header.category_purpose)
+    problems += _code_problems("ChrgBr", header.charge_bearer)
+    for name, code in (("SvcLvl", header.service_level), ("LclInstrm", header.local_instrument)):
+        problems += [] if code is None else _code_problems(name, code)
+    if header.account_scheme is not None and not re.fullmatch(r"[A-Za-z0-9]{1,35}", header.account_scheme):
+        problems.append(f"SchmeNm: {header.account_scheme!r} is no name of letters and digits")
     return problems
 
 
 def _payment_problems(payment: Payment, number: int, header: Header, seen: set[str]) -> list[str]:
     problems = [
-        *_text_problems("InstrId", payment.instruction_id, _ID_LENGTH),
-        *_text_problems("EndToEndId", payment.end_to_end_id, _ID_LENGTH),
-        *_text_problems("Cdtr/Nm", payment.name, _NAME_LENGTH),
-        *_text_problems("RmtInf/Ustrd", payment.remittance, _REMITTANCE_LENGTH),
-        *_account_problems("CdtrAcct", payment.account),
-        *_agent_problems("CdtrAgt", payment.agent),
+        *text_problems("InstrId", payment.instruction_id, _ID_LENGTH),
+        *text_problems("EndToEndId", payment.end_to_end_id, _ID_LENGTH),
+        *text_problems("Cdtr/Nm", payment.name, _NAME_LENGTH),
+        *text_problems("RmtInf/Ustrd", payment.remittance, _REMITTANCE_LENGTH),
+        *account_problems("CdtrAcct", payment.account),
+        *agent_problems("CdtrAgt", payment.agent),
         *_code_problems("Purp", payment.purpose),
     ]
     if not header.smallest_vnd <= payment.amount_vnd <= header.largest_vnd:
@@ -210,7 +217,7 @@ def _payment_problems(payment: Payment, number: int, header: Header, seen: set[s
     return [f"payment {number} ({payment.end_to_end_id}): {problem}" for problem in problems]
 
 
-def _text_problems(name: str, value: str, length: int) -> list[str]:
+def text_problems(name: str, value: str, length: int) -> list[str]:
     if not value.strip():
         return [f"{name}: empty"]
     if len(value) > length:
@@ -220,14 +227,14 @@ def _text_problems(name: str, value: str, length: int) -> list[str]:
     return []
 
 
-def _account_problems(name: str, number: str) -> list[str]:
+def account_problems(name: str, number: str) -> list[str]:
     """The number itself is never part of the message."""
     if 1 <= len(number) <= _ACCOUNT_LENGTH and number.isascii() and number.isalnum():
         return []
     return [f"{name}: not 1 to {_ACCOUNT_LENGTH} letters and digits"]
 
 
-def _agent_problems(name: str, agent: Agent) -> list[str]:
+def agent_problems(name: str, agent: Agent) -> list[str]:
     if agent.bic is not None:
         return [] if _BIC.fullmatch(agent.bic) else [f"{name}: {agent.bic!r} is no BIC"]
     if agent.bin is not None and re.fullmatch(r"\d{6}", agent.bin):
