@@ -88,6 +88,10 @@ class SealedBatch:
 
     def difference(self, before: Seal | None) -> str | None:
         """What does not agree, in words; `before` is the seal before this one, null for the first."""
+        return self.link_difference(before) or self.leaves_difference()
+
+    def link_difference(self, before: Seal | None) -> str | None:
+        """The same of the seal alone: its place in the chain, its hash and its signature."""
         seal = self.seal
         if seal.seal_no != (before.seal_no + 1 if before else 1):
             return "the seal before it is missing"
@@ -101,9 +105,13 @@ class SealedBatch:
             return "its public key is not the one that it names"
         if not is_signed(self.seal_hash, self.signature, self.public_key):
             return "its signature is not valid"
-        if len(self.leaves) != seal.entries:
-            return f"it seals {seal.entries} entries, {len(self.leaves)} are there"
-        if merkle_root(self.leaves) != seal.merkle_root:
+        return None
+
+    def leaves_difference(self) -> str | None:
+        """The same of the entries that it covers."""
+        if len(self.leaves) != self.seal.entries:
+            return f"it seals {self.seal.entries} entries, {len(self.leaves)} are there"
+        if merkle_root(self.leaves) != self.seal.merkle_root:
             return "its entries do not match its Merkle root"
         return None
 

@@ -8,12 +8,7 @@ from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from engine.cli import reading
 from engine.cli.calling import AsJson, ExistingFile, opened
@@ -65,8 +60,8 @@ def ledger_verify(
         keys = _public_keys(public_key or [])
         try:
             verification = exports.verify_export(export, keys)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WrongInput([f"{export}: not an export of the ledger"]) from error
+        except OSError as error:
+            raise WrongInput([f"{error.filename}: not there, so {export} is no export of the ledger"]) from error
     else:
         with opened() as installation, installation.database.transaction() as connection:
             verification = verifier.verify(connection)
@@ -112,7 +107,7 @@ def ledger_export(
     with opened() as installation, installation.database.transaction() as connection:
         key = ensure_seal_key(installation.settings.home).public_key()
         seals = exports.export(connection, directory, until_seal)
-    (directory / "public-key.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (directory / exports.KEY_FILE).write_bytes(exports.written_key(key.public_bytes_raw()))
     print_result({"directory": str(directory), "seals": seals}, as_json)
 
 

@@ -1,5 +1,6 @@
 """Seals over a real ledger: what they cover, in which order, and what they give away when somebody's hands were in."""
 
+import re
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from ledger.accounts import open_account
 from ledger.book import post, reverse
 from ledger.entries import EntryHeader, Line
 from ledger.errors import AppendOnly, Refused, refusals
-from ledger.exports import ExportVerification, export, verify_export
+from ledger.exports import KEY_FILE, ExportVerification, export, verify_export, written_key, written_seals
 from ledger.money import Dong
 from ledger.proofs import proof_difference, prove
 from ledger.seals import key_id_of, seal_entries
@@ -210,23 +211,60 @@ def test_an_export_is_verified_with_the_public_key_alone(application: Engine, tm
     with application.begin() as connection:
         reverse(connection, 1, key="r", document="đ", business_on=date(2026, 11, 2), description="đảo", recorded_at=AT)
     seal(application)
-    assert exported(application, tmp_path) == ExportVerification(2, 3, 3, None)
-    assert exported(application, tmp_path / "first", 1) == ExportVerification(1, 2, 2, None)
+    with application.begin() as connection:
+        heads = [seal["seal_hash"] for seal in written_seals(connection, 1, 2)]
+    assert exported(application, tmp_path) == ExportVerification(2, 3, 3, heads[1], None)
+    assert exported(application, tmp_path / "first", 1) == ExportVerification(1, 2, 2, heads[0], None)
     assert "none of the given public keys" in str(verify_export(tmp_path, {}).first_difference)
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("entries.jsonl", '"retirement"', '"sickness"'),
-        ("entries.jsonl", " 100,", " 101,"),
-        ("entries.jsonl", '"document": "b"', '"document": "x"'),
-        ("seals.jsonl", '"epoch": 1', '"epoch": 2'),
-        ("seals.jsonl", '"entries": 2', '"entries": 1'),
-        ("seals.jsonl", '"seal_no": 1', '"seal_no": 2'),
-    ],
-)
-def test_a_changed_export_is_found(application: Engine, tmp_path: Path, name: str, old: str, new: str) -> None:
+def test_any_other_byte_anywhere_in_an_export_is_found_and_its_place_named(application: Engine, tmp_path: Path) -> None:
+    """Every third place: with a bit flipped, and with a blank, a digit or the letter's other case in its stead."""
+    post_many(application, "a", "b")
+    seal(application)
+    with application.begin() as connection:
+        reverse(connection, 1, key="r", document="đ", business_on=date(2026, 11, 2), description="", recorded_at=AT)
+    seal(application)
+    assert exported(application, tmp_path).first_difference is None
+    (tmp_path / KEY_FILE).write_bytes(written_key(PUBLIC))
+    keys = {key_id_of(PUBLIC): PUBLIC}
+    assert verify_export(tmp_path, keys).first_difference is None
+    for name in ("seals.jsonl", "entries.jsonl", KEY_FILE):
+        written = (tmp_path / name).read_bytes()
+        for place in range(0, len(written), 3):
+            byte = written[place]
+            for other in {byte ^ 1 << place % 8, (0x09, 0x0A, 0x20, 0x30, byte ^ 0x20)[place % 5]} - {byte}:
+                (tmp_path / name).write_bytes(written[:place] + bytes([other]) + written[place + 1 :])
+                difference = verify_export(tmp_path, keys).first_difference
+                assert difference is not None, (name, place, written[place - 20 : place + 20], other)
+                assert re.match(r"seal \d+: |(seals|entries)\.jsonl line \d+: |public-key\.pem: ", difference)
+        (tmp_path / name).write_bytes(written)
+    assert verify_export(tmp_path, keys).first_difference is None
+
+
+REWRITTEN = [
+    ("entries.jsonl", '"retirement"', '"sickness"', "entries.jsonl line 1: entry 1: content does not match its hash"),
+    ("entries.jsonl", " 100,", " 101,", "entries.jsonl line 1: entry 1: content does not match its hash"),
+    ("entries.jsonl", '"document": "b"', '"document": "x"', "entries.jsonl line 3: entry 2: content does not match"),
+    ("entries.jsonl", '"reverses": null', '"reverses": ""', "entries.jsonl line 1: not as it was written"),
+    ("entries.jsonl", " 100,", ' "100",', "entries.jsonl line 2: not as it was written"),
+    ("entries.jsonl", '"position": 1', '"position": 3', "entries.jsonl line 1: entry 1: it stands at place 1"),
+    ("entries.jsonl", '{"position": 1, ', "{", "entries.jsonl line 1: not as it was written"),
+    ("entries.jsonl", '{"position"', '{"a": 1, "position"', "entries.jsonl line 1: not as it was written"),
+    ("seals.jsonl", '"epoch": 1', '"epoch": 2', "seal 1: content does not match its hash"),
+    ("seals.jsonl", '"epoch": 1', '"epoch": "1"', "seals.jsonl line 1: not a seal as it was written"),
+    ("seals.jsonl", '"entries": 2', '"entries": 1', "seal 1: content does not match its hash"),
+    ("seals.jsonl", '"seal_no": 1', '"seal_no": 2', "seal 2: the seal before it is missing"),
+    ("seals.jsonl", "+00:00", "Z", "seals.jsonl line 1: not a seal as it was written"),
+    ("seals.jsonl", "{", "[" * 200_000, "seals.jsonl line 1: not as it was written"),
+    ("seals.jsonl", "{", "x" * 2_000_000, "seals.jsonl line 1: not as it was written"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "difference"), REWRITTEN)
+def test_a_changed_export_is_found(
+    application: Engine, tmp_path: Path, name: str, old: str, new: str, difference: str
+) -> None:
     post_many(application, "a", "b")
     seal(application)
     assert exported(application, tmp_path).first_difference is None
@@ -234,7 +272,24 @@ def test_a_changed_export_is_found(application: Engine, tmp_path: Path, name: st
     assert old in written
     (tmp_path / name).write_text(written.replace(old, new, 1), encoding="utf-8")
     found = verify_export(tmp_path, {key_id_of(PUBLIC): PUBLIC})
-    assert str(found.first_difference).startswith("seal 1: ")
+    assert str(found.first_difference).startswith(difference)
+
+
+def test_an_export_cut_off_or_with_entries_exchanged_is_found(application: Engine, tmp_path: Path) -> None:
+    post_many(application, "a", "b")
+    seal(application)
+    exported(application, tmp_path)
+    lines = (tmp_path / "entries.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    for changed, difference in (
+        (lines[:2], "seal 1: it seals 2 entries, 1 are there"),
+        (lines[:3], "entries.jsonl line 3: entry 2: content does not match its hash"),
+        (lines[2:] + lines[:2], "entries.jsonl line 1: entry 2: it stands at place 1, not where it says"),
+        (lines[1:], "entries.jsonl line 1: a line without its entry"),
+        ([*lines, lines[2].replace('"position": 2', '"position": 3')], "entries.jsonl line 5: entry 2: content does"),
+    ):
+        (tmp_path / "entries.jsonl").write_text("".join(changed), encoding="utf-8")
+        found = verify_export(tmp_path, {key_id_of(PUBLIC): PUBLIC})
+        assert str(found.first_difference).startswith(difference)
 
 
 def test_an_entry_is_proved_by_its_path_to_the_signed_root(application: Engine) -> None:
