@@ -34,7 +34,11 @@ def declaration_import(file: ExistingFile, person: As = "collection", as_json: A
     with opened() as installation, installation.database.transaction(person) as connection:
         result = import_declaration(connection, installation.vault, file, installation.clock().now())
         unpayable = notices_without_account(connection)
-    print_result(asdict(result), as_json)
+    told = asdict(result)
+    notes = [] if as_json else told.pop("notes")
+    print_result(told, as_json)
+    for note in notes:
+        err.print(f"Lưu ý (note): {note}", markup=False)
     if unpayable:
         err.print(f"Warning: {unpayable} notices name no account to pay to; {_OPEN_ONE}", markup=False)
 

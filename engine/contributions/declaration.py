@@ -21,18 +21,18 @@ from engine.contributions.declaration_form import (
     INSURED_NUMBER,
     PERIOD,
     UNIT,
-    DeclaredMonth,
-    DeclaredWorker,
-    read_declaration,
+    Mention,
 )
+from engine.contributions.declaration_sheet import DeclaredMonth, read_declaration
 from engine.contributions.dues import FUND_LABELS, FUND_NAMES, AssessedMonth, AssessedWorker, assess_dues, compact_json
 from engine.contributions.employer import Employer, employer_on, lock_employer
 from engine.contributions.participants import Participants, enrol_workers, recognise_workers
+from engine.contributions.wage_notes import notes_of
 from engine.law.calendar import Month
 from engine.law.parameters import Parameters, law_version
 from engine.people.bulk import copy_rows
 from engine.people.imported_file import keep, receive
-from engine.people.workbook import Problems, Row
+from engine.people.workbook import Problems
 from engine.vault import Vault
 from ledger.accounts import AccountRequest, open_accounts
 from ledger.entries import Line
@@ -59,6 +59,8 @@ class DeclarationImported:
     amount_vnd: int
     """What the notice asks for: dues, arrears and charges carried in, less a surplus."""
     unconfirmed: Sequence[str]
+    notes: Sequence[str] = ()
+    """What the law allows and a person may yet want to look at, by rows."""
     already: bool = False
 
 
@@ -69,18 +71,17 @@ def import_declaration(connection: Connection, vault: Vault, path: Path, recorde
         noticed = notices.amount_vnd(connection, arrival.outcome["notice_no"])
         return DeclarationImported(**arrival.outcome, amount_vnd=noticed, already=True)
     problems = Problems()
-    declared = read_declaration(path, problems)
-    employer = _employer(connection, path.name, declared, recorded_at, problems)
-    participants = recognise_workers(connection, vault, declared.workers)
-    if not any(not worker.leaves for _, worker in declared.workers) and not problems.found:
-        problems.add(path.name, "nobody is with the employer in the declared month")
+    law, on = Parameters.load(), business_date(recorded_at)
+    declared = read_declaration(path, on, law, problems)
+    employer = _employer(connection, declared, on)
+    participants = recognise_workers(connection, vault, employer, declared.mentions)
     if employer is not None and declared.period is not None:
         _refuse_declared_elsewhere(connection, declared, participants)
     problems.refuse_if_any()
     if employer is None or declared.period is None:
         raise AssertionError("a declaration without problems names its employer and month")
 
-    law, period, on = Parameters.load(), declared.period, business_date(recorded_at)
+    period = declared.period
     staying = [worker for _, worker in declared.workers if not worker.leaves]
     assessed = assess_dues(employer, period, staying, law)
     accepted = _Accepted(f"{employer.unit_code}/{period:%Y-%m}/1", employer, period, recorded_at)
@@ -96,6 +97,7 @@ def import_declaration(connection: Connection, vault: Vault, path: Path, recorde
         "notice_no": notice.notice_no,
         "payment_code": notice.payment_code,
         "unconfirmed": list(assessed.unconfirmed),
+        "notes": notes_of(declared, assessed, employer, law),
     }
     # The declaration refers to its file, so the file is kept first; what the notice asks for is known last.
     keep(connection, arrival, rows=len(declared.workers), outcome=outcome, recorded_at=recorded_at)
@@ -116,35 +118,34 @@ class _Accepted:
     at: datetime
 
 
-def _employer(
-    connection: Connection, file: str, declared: DeclaredMonth, at: datetime, problems: Problems
-) -> Employer | None:
-    """The employer of a declaration, if it is one of ours that may declare this month now."""
-    if declared.unit_code is None or declared.period is None:
+def _employer(connection: Connection, declared: DeclaredMonth, today: date) -> Employer | None:
+    """The employer of a declaration, if it is one of ours; what it may not declare now is a problem."""
+    if declared.period is not None and declared.period > today:
+        declared.problem(PERIOD, f"{declared.period:%m/%Y} has not begun")
+    if declared.unit_code is None:
         return None
-    place = f"{file}, heading"
-    employer = employer_on(connection, declared.unit_code, declared.period)
+    employer = employer_on(connection, declared.unit_code, declared.period or today)
     if employer is None:
-        problems.add(place, f"{UNIT}: no employer {declared.unit_code} is on record: import the employer first")
+        declared.problem(UNIT, f"no employer {declared.unit_code} is on record: import the employer first")
         return None
     lock_employer(connection, employer.employer_id)
     if declared.agency_code not in (None, employer.agency_code):
-        problems.add(place, f"{AGENCY}: {declared.agency_code} is not the agency on record ({employer.agency_code})")
-    if declared.period > business_date(at):
-        problems.add(place, f"{PERIOD}: {declared.period:%m/%Y} has not begun")
+        declared.problem(AGENCY, f"{declared.agency_code} is not the agency on record ({employer.agency_code})")
     earlier = connection.scalar(
         text("SELECT declaration_no FROM engine.declaration WHERE employer_id = :id AND period = :period"),
         {"id": employer.employer_id, "period": declared.period},
     )
     if earlier is not None:
-        problems.add(place, f"{PERIOD}: {declared.period:%m/%Y} is declared already ({earlier})")
+        declared.problem(PERIOD, f"{declared.period:%m/%Y} is declared already ({earlier})")
     return employer
 
 
 def _refuse_declared_elsewhere(connection: Connection, declared: DeclaredMonth, participants: Participants) -> None:
     """Of several contracts the first one counts for social insurance (Law 41/2024 Article 2(5))."""
-    rows: dict[UUID, tuple[Row, DeclaredWorker]] = {
-        participants.ids[worker.number]: (row, worker) for row, worker in declared.workers if not worker.leaves
+    mentions: dict[UUID, Mention] = {
+        participants.ids[one.number]: one
+        for one in declared.mentions
+        if one.number is not None and one.number in participants.ids and not one.leaves
     }
     elsewhere = connection.execute(
         text("""
@@ -152,11 +153,11 @@ def _refuse_declared_elsewhere(connection: Connection, declared: DeclaredMonth, 
             FROM engine.employment p JOIN engine.employer e USING (employer_id)
             WHERE p.person_id = ANY (:people) AND p.months @> CAST(:period AS date)
                 AND upper_inf(p.recorded_during) AND e.unit_code <> :unit_code"""),
-        {"people": list(rows), "period": declared.period, "unit_code": declared.unit_code},
+        {"people": list(mentions), "period": declared.period, "unit_code": declared.unit_code},
     )
     for person_id, unit_code in elsewhere:
-        row, _ = rows[person_id]
-        row.problem(INSURED_NUMBER, f"is declared for this month by another employer ({unit_code})")
+        rule = f"is declared for this month by another employer ({unit_code})"
+        mentions[person_id].row.problem(INSURED_NUMBER, rule)
 
 
 def _write(

@@ -1,19 +1,22 @@
 """The workers of a declaration among the people we know (người tham gia); who is new to us is put on the roll.
 
-The form knows a worker by one number: the social insurance number, or the personal id that has taken its place.
+The form knows a worker by one number: the social insurance number, or the personal id that has taken its place. So the
+same worker may come under either; name and birth date tell, as far as they can.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATE, TEXT
 
-from engine.contributions.declaration_form import BIRTH_DATE, INSURED_NUMBER, NAME, DeclaredWorker
+from engine.contributions.declaration_form import BIRTH_DATE, INSURED_NUMBER, NAME, DeclaredWorker, Mention
+from engine.contributions.employer import Employer
 from engine.people import tables
 from engine.people.bulk import copy_rows, new_ids
-from engine.people.workbook import Row, fold
+from engine.people.workbook import fold
 from engine.vault import Vault
 
 _PERSONAL_ID_DIGITS = 12
@@ -23,41 +26,33 @@ _KNOWN = text("""
     WHERE personal_id_fingerprint = ANY (:personal_id) OR insured_number_fingerprint = ANY (:insured_number)
 """).bindparams(bindparam("personal_id", type_=ARRAY(BYTEA)), bindparam("insured_number", type_=ARRAY(BYTEA)))
 
+# Whom this employer has declared before under the other kind of number only.
+_FORMER_STAFF = text("""
+    SELECT p.person_id, p.folded_name, p.birth_date, p.personal_id_fingerprint IS NULL AS by_insured_number
+    FROM engine.person p JOIN unnest(:names, :birth_dates) AS told (name, birth_date)
+        ON p.folded_name = told.name AND p.birth_date = told.birth_date
+    WHERE (p.personal_id_fingerprint IS NULL OR p.insured_number_fingerprint IS NULL)
+        AND EXISTS (SELECT FROM engine.employment e WHERE e.person_id = p.person_id AND e.employer_id = :employer_id)
+""").bindparams(bindparam("names", type_=ARRAY(TEXT)), bindparam("birth_dates", type_=ARRAY(DATE)))
+
 
 @dataclass(frozen=True, slots=True)
 class Participants:
     """The id of each number of a file, and who of them is new to us."""
 
-    ids: dict[str, UUID]
+    ids: dict[str, UUID] = field(repr=False)
     newcomers: Sequence[DeclaredWorker]
 
 
 def recognise_workers(
-    connection: Connection, vault: Vault, workers: Iterable[tuple[Row, DeclaredWorker]]
+    connection: Connection, vault: Vault, employer: Employer | None, mentions: Iterable[Mention]
 ) -> Participants:
     """Finds the workers of a file among the people we know; who stands there twice or as somebody else is a problem."""
-    mentioned: dict[str, tuple[Row, DeclaredWorker]] = {}
-    for row, worker in workers:
-        first_row, first = mentioned.setdefault(worker.number, (row, worker))
-        if first is not worker:
-            row.problem(INSURED_NUMBER, f"stands in this file twice, first in row {first_row.number}")
-    prints: dict[str, dict[bytes, str]] = {"personal_id": {}, "insured_number": {}}
-    for number in mentioned:
-        prints[_kind(number)][vault.fingerprint(_kind(number), number)] = number
-    ids: dict[str, UUID] = {}
-    named: dict[UUID, str] = {}
-    for known in connection.execute(_KNOWN, {kind: list(found) for kind, found in prints.items()}):
-        found = (prints[kind].get(getattr(known, f"{kind}_fingerprint")) for kind in prints)
-        for number in filter(None, found):
-            row, worker = mentioned[number]
-            ids[number] = known.person_id
-            if named.setdefault(known.person_id, number) != number:
-                row.problem(INSURED_NUMBER, "is another number of a person who stands in this file already")
-            if fold(worker.name) != known.folded_name:
-                row.problem(NAME, "is not the name on record for this number")
-            if worker.birth_date != known.birth_date:
-                row.problem(BIRTH_DATE, "is not the birth date on record for this number")
-    newcomers = [worker for number, (_, worker) in mentioned.items() if number not in ids]
+    mentioned = _each_once(mentions)
+    ids = _by_numbers(connection, vault, mentioned)
+    if employer is not None:
+        ids |= _by_former_number(connection, employer, mentioned, ids)
+    newcomers = [one.worker for number, one in mentioned.items() if number not in ids and one.worker is not None]
     ids.update(zip((worker.number for worker in newcomers), new_ids(connection, len(newcomers)), strict=True))
     return Participants(ids, newcomers)
 
@@ -69,6 +64,84 @@ def enrol_workers(connection: Connection, vault: Vault, participants: Participan
         tables.person,
         (_sealed(vault, participants.ids[worker.number], worker) for worker in participants.newcomers),
     )
+
+
+def _each_once(mentions: Iterable[Mention]) -> dict[str, Mention]:
+    """The first mention of each number; the same person twice is a problem of the later row."""
+    mentioned: dict[str, Mention] = {}
+    named: dict[tuple[str, date], dict[str, Mention]] = {}
+    for one in mentions:
+        if one.number is None:
+            continue
+        first = mentioned.setdefault(one.number, one)
+        if first is not one:
+            one.row.problem(INSURED_NUMBER, f"stands in this file twice, first in row {first.row.number}")
+        elif one.name is not None and one.birth_date is not None:
+            kinds = named.setdefault((fold(one.name), one.birth_date), {})
+            kinds.setdefault(_kind(one.number), one)
+            other = next((known for kind, known in kinds.items() if kind != _kind(one.number)), None)
+            if other is not None:
+                # Two people may share both, but then their office can tell them apart by numbers of one kind.
+                one.row.problem(
+                    INSURED_NUMBER,
+                    f"the same name and birth date stand in row {other.row.number} under the other kind of number: "
+                    "one person has one row; two people need numbers of one kind",
+                )
+    return mentioned
+
+
+def _by_numbers(connection: Connection, vault: Vault, mentioned: dict[str, Mention]) -> dict[str, UUID]:
+    prints: dict[str, dict[bytes, str]] = {"personal_id": {}, "insured_number": {}}
+    for number in mentioned:
+        prints[_kind(number)][vault.fingerprint(_kind(number), number)] = number
+    ids: dict[str, UUID] = {}
+    named: dict[UUID, Mention] = {}
+    for known in connection.execute(_KNOWN, {kind: list(found) for kind, found in prints.items()}):
+        numbers = (prints[kind].get(getattr(known, f"{kind}_fingerprint")) for kind in prints)
+        ours = sorted((mentioned[number] for number in filter(None, numbers)), key=lambda one: one.row.number)
+        for one in ours:
+            if one.number is not None:
+                ids[one.number] = known.person_id
+            first = named.setdefault(known.person_id, one)
+            if first is not one:
+                one.row.problem(INSURED_NUMBER, f"is another number of the person in row {first.row.number}")
+            if one.name is not None and fold(one.name) != known.folded_name:
+                one.row.problem(NAME, "is not the name on record for this number")
+            if one.birth_date not in (None, known.birth_date):
+                one.row.problem(BIRTH_DATE, "is not the birth date on record for this number")
+    return ids
+
+
+def _by_former_number(
+    connection: Connection, employer: Employer, mentioned: dict[str, Mention], ids: dict[str, UUID]
+) -> dict[str, UUID]:
+    """Staff whom their employer declared under the one kind of number so far, and declares under the other now.
+
+    It must be one person only, and not on this list under the former number; else the worker is new to us.
+    """
+    unknown: dict[tuple[str, date], list[str]] = {}
+    for number, one in mentioned.items():
+        if number not in ids and one.name is not None and one.birth_date is not None:
+            unknown.setdefault((fold(one.name), one.birth_date), []).append(number)
+    former: dict[tuple[str, date], list[tuple[UUID, str]]] = {}
+    for known in connection.execute(
+        _FORMER_STAFF,
+        {
+            "names": [name for name, _ in unknown],
+            "birth_dates": [birth_date for _, birth_date in unknown],
+            "employer_id": employer.employer_id,
+        },
+    ):
+        kind = "insured_number" if known.by_insured_number else "personal_id"
+        former.setdefault((known.folded_name, known.birth_date), []).append((known.person_id, kind))
+    present = set(ids.values())
+    found = {}
+    for who, numbers in unknown.items():
+        if len(numbers) == 1 and len(former.get(who, ())) == 1:
+            ((person_id, kind),) = former[who]
+            if kind != _kind(numbers[0]) and person_id not in present:
+                found[numbers[0]] = person_id
+    return found
 
 
 def _sealed(vault: Vault, person_id: UUID, worker: DeclaredWorker) -> dict[str, object]:

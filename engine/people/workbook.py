@@ -9,33 +9,37 @@ import csv
 import io
 import re
 import unicodedata
-import zipfile
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from python_calamine import CalamineError, CalamineWorkbook
-
 from engine.errors import WrongInput
+from engine.people.xlsx import Cell, Grid, Unread, XlsxSheet, open_workbook, printable
 
-_MAX_UNPACKED_BYTES = 1 << 30
-_MAX_EXPANSION = 200
 _MAX_CSV_BYTES = 256 << 20
 _HEADING_ROWS = 10
 """How far down the heading may stand, below a title."""
 
-# A lone cell far out makes a reader lay out everything before it: no form of ours passes column AZ or row 199,999.
-_FAR_CELL = re.compile(rb"""\br\s*=\s*["'](?:[A-Z]{3}[0-9]+|[B-Z][A-Z][0-9]+|[A-Z]+(?:[2-9][0-9]{5}|[0-9]{7,}))["']""")
+_MOST_SHOWN = 60
+_LONGEST_AMOUNT = 40
+_MOST_CHARACTERS = 200
+"""No name, position or place of ours is longer."""
 
-_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-_MONTH = re.compile(r"([0-9]{1,2})/([0-9]{4})")
-_AMOUNT = re.compile(r"[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,3}(?:,[0-9]{3})+")
+_NO_TIME = r"(?: 0?0:00(?::00)?)?"
+_DAY = re.compile(rf"([0-9]{{1,2}}) ?([/.\-]) ?([0-9]{{1,2}}) ?\2 ?([0-9]{{4}}){_NO_TIME}")
+_MONTH = re.compile(r"([0-9]{1,2}) ?[/.\-] ?([0-9]{4})")
+_AMOUNT = re.compile(
+    r"(?:([0-9]+)|([0-9]{1,3}(?:\.[0-9]{3})+)(?:,0+)?|([0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?|([0-9]{1,3}(?: [0-9]{3})+))"
+    r"(?: ?(?:đ|đồng|vnđ|vnd))?",
+    re.IGNORECASE,
+)
+_FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+"""Keyboards of East Asia write digits and signs twice as wide; they mean the same."""
 _YES_NO = {"có": True, "không": False}
 
-Cell = str | int | float | bool | date | None
+Value = str | int | float | bool | date | None
 _T = TypeVar("_T")
 
 
@@ -50,16 +54,21 @@ class Sheet:
 
 @dataclass(slots=True)
 class Problems:
-    """All that is wrong with a file, gathered before anything is refused."""
+    """All that is wrong with a file, gathered before anything is refused, and told in the order of its cells."""
 
     found: list[str] = field(default_factory=list)
+    _places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
-    def add(self, place: str, rule: str) -> None:
-        self.found.append(f"{place}: {rule}")
+    def add(self, place: str, rule: str, at: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """Notes a problem once; `at` is the place of its sheet, row and column, 0 for what stands above all rows."""
+        told = f"{place}: {rule}"
+        if told not in self._places:
+            self.found.append(told)
+            self._places[told] = at
 
     def refuse_if_any(self) -> None:
         if self.found:
-            raise WrongInput(self.found)
+            raise WrongInput(sorted(self.found, key=self._places.__getitem__))
 
 
 @dataclass(slots=True)
@@ -70,22 +79,38 @@ class Row:
     number: int
     cells: Mapping[str, Cell]
     problems: Problems
+    sheet_number: int = 1
+    """The place of the sheet among those of its form."""
 
     def problem(self, column: str, rule: str) -> None:
-        self.problems.add(f"{self.sheet}, row {self.number}, column {column}", rule)
+        place = next((at for at, known in enumerate(self.cells) if known == column), len(self.cells))
+        at = (self.sheet_number, self.number, place)
+        self.problems.add(f"{self.sheet}, row {self.number}, column {column}", rule, at)
+
+    def value(self, column: str) -> Value:
+        """What stands in a cell; an error or a formula without result is a problem, and nothing."""
+        value = self.cells.get(column)
+        if isinstance(value, Unread):
+            self.problem(column, value.rule)
+            return None
+        return value
 
     def text(self, column: str) -> str | None:
         """A text; whole numbers typed as numbers are taken as their digits."""
-        value = self.cells.get(column)
+        value = self.value(column)
         if value is None:
             return None
-        if isinstance(value, (bool, date)):
+        if isinstance(value, (bool, date)) or (isinstance(value, float) and not value.is_integer()):
             self.problem(column, "must be text")
             return None
-        if isinstance(value, float) and not value.is_integer():
-            self.problem(column, "must be text")
+        written = str(int(value)) if isinstance(value, float) else str(value)
+        if len(written) > _MOST_CHARACTERS:
+            self.problem(column, f"has {len(written):,} characters; at most {_MOST_CHARACTERS} are taken")
             return None
-        return str(int(value)) if isinstance(value, float) else str(value)
+        if (unseen := next((letter for letter in written if not letter.isprintable()), None)) is not None:
+            self.problem(column, f"holds the character U+{ord(unseen):04X}, which nobody can see: type the cell anew")
+            return None
+        return written
 
     def required_text(self, column: str) -> str | None:
         return self._required(column, self.text(column))
@@ -110,7 +135,7 @@ class Row:
 
     def yes(self, column: str) -> bool:
         """Có or Không; empty is Không."""
-        value = self.cells.get(column)
+        value = self.value(column)
         if value is None or isinstance(value, bool):
             return bool(value)
         meaning = _YES_NO.get(str(value).casefold())
@@ -119,7 +144,7 @@ class Row:
         return bool(meaning)
 
     def day(self, column: str) -> date | None:
-        """A date: a date cell, or text as dd/mm/yyyy."""
+        """A date: a date cell, or text as dd/mm/yyyy, dd-mm-yyyy or dd.mm.yyyy."""
         return self._calendar(column, _DAY, "a date (dd/mm/yyyy)")
 
     def required_day(self, column: str) -> date | None:
@@ -134,16 +159,17 @@ class Row:
         return self._required(column, self.month(column))
 
     def whole(self, column: str) -> int | None:
-        """A whole number, 0 or more; text may group its digits by threes (5.500.000)."""
-        value = self.cells.get(column)
+        """A whole number, 0 or more; text may group its digits by threes (5.500.000) and name the đồng."""
+        value = self.value(column)
         if value is None:
             return None
         if isinstance(value, float) and value.is_integer() and value >= 0:
             return int(value)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value
-        if isinstance(value, str) and _AMOUNT.fullmatch(value):
-            return int(value.replace(".", "").replace(",", ""))
+        amount = _AMOUNT.fullmatch(value) if isinstance(value, str) and len(value) <= _LONGEST_AMOUNT else None
+        if amount is not None:
+            return int(re.sub(r"[., ]", "", next(filter(None, amount.groups()))))
         self.problem(column, f"{shown(value)} is not a whole number of 0 or more")
         return None
 
@@ -160,7 +186,7 @@ class Row:
 
     def decimal(self, column: str) -> str | None:
         """A decimal of at most four places as its exact text, such as a wage coefficient: 4.98 or 4,98."""
-        value = self.cells.get(column)
+        value = self.value(column)
         if value is None:
             return None
         # The shortest text of a binary number is what the clerk typed; no arithmetic is done on it before that.
@@ -176,22 +202,28 @@ class Row:
         return value
 
     def _calendar(self, column: str, form: re.Pattern[str], name: str) -> date | None:
-        value = self.cells.get(column)
+        value = self.value(column)
         if value is None:
             return None
         if isinstance(value, datetime):
             return value.date()
         if isinstance(value, date):
             return value
-        written = str(value)
-        if (parts := form.fullmatch(written) or _DAY.fullmatch(written)) is not None:
-            day, month, year = ("1", *parts.groups()) if len(parts.groups()) == len("my") else parts.groups()
-            try:
-                return date(int(year), int(month), int(day))
-            except ValueError:
-                pass
-        self.problem(column, f"{shown(written)} is not {name}")
-        return None
+        if isinstance(value, (int, float)):
+            self.problem(
+                column, f"{shown(value)} is not {name}: the cell holds a number and is not formatted as a date"
+            )
+            return None
+        written = ""
+        if (parts := _DAY.fullmatch(value)) is not None:
+            written = f"{parts[4]}-{parts[3]:0>2}-{parts[1]:0>2}"
+        elif (parts := form.fullmatch(value)) is not None:
+            written = f"{parts[2]}-{parts[1]:0>2}-01"
+        try:
+            return date.fromisoformat(written)
+        except ValueError:
+            self.problem(column, f"{shown(value)} is not {name}")
+            return None
 
 
 def read_sheets(path: Path, sheets: Collection[Sheet], problems: Problems) -> dict[str, list[Row]]:
@@ -201,17 +233,25 @@ def read_sheets(path: Path, sheets: Collection[Sheet], problems: Problems) -> di
         raise WrongInput([f"{path.name}: must be an XLSX workbook{' or a CSV file' if len(sheets) == 1 else ''}"])
     if kind == ".csv":
         (sheet,) = sheets
-        return {sheet.name: _rows(sheet, path.name, enumerate(_read_csv(path), 1), problems)}
-    with _opened(path) as workbook:
-        return {sheet.name: _read_sheet(workbook, sheet, path.name, problems) for sheet in sheets}
+        return {sheet.name: _rows(sheet, path.name, _read_csv(path), problems, 1)}
+    read: dict[str, list[Row]] = {}
+    with open_workbook(path) as workbook:
+        names = {_clean(name): name for name in workbook.sheet_parts}
+        for place, sheet in enumerate(sheets, 1):
+            if sheet.name in names:
+                grid = _cleaned(workbook.sheet(names[sheet.name]).grid)
+                read[sheet.name] = _rows(sheet, f"{path.name}, sheet {sheet.name}", grid, problems, place)
+            else:
+                problems.add(path.name, f"the sheet {sheet.name} is missing")
+                read[sheet.name] = []
+    return read
 
 
-def read_grids(path: Path) -> dict[str, list[list[Cell]]]:
-    """The cells of every sheet of an XLSX workbook by the sheet's name, for forms that `read_sheets` does not know."""
-    with _opened(path) as workbook:
-        return {
-            name: [[_clean(cell) for cell in row] for row in _grid(workbook, name)] for name in workbook.sheet_names
-        }
+def read_every_sheet(path: Path) -> Iterator[XlsxSheet]:
+    """The sheets of an XLSX workbook one after the other, for forms that `read_sheets` does not know."""
+    with open_workbook(path) as workbook:
+        for sheet in workbook.sheets():
+            yield replace(sheet, grid=_cleaned(sheet.grid))
 
 
 def fold(name: str) -> str:
@@ -222,52 +262,27 @@ def fold(name: str) -> str:
 
 def shown(value: Cell) -> str:
     """A wrong value as a problem may repeat it: a long run of digits could be somebody's number and is hidden."""
-    return re.sub(r"[0-9]{8,}", lambda run: "•" * len(run[0]), repr(value))
+    cut = f"{value[:_MOST_SHOWN]}…" if isinstance(value, str) and len(value) > _MOST_SHOWN else value
+    return re.sub(r"[0-9]{8,}", lambda run: "•" * len(run[0]), repr(cut))
 
 
-def _read_sheet(workbook: CalamineWorkbook, sheet: Sheet, file: str, problems: Problems) -> list[Row]:
-    name = next((known for known in workbook.sheet_names if _clean(known) == sheet.name), None)
-    if name is None:
-        problems.add(file, f"the sheet {sheet.name} is missing")
-        return []
-    return _rows(sheet, f"{file}, sheet {sheet.name}", enumerate(_grid(workbook, name), 1), problems)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[CalamineWorkbook]:
-    _refuse_bomb(path)
-    try:
-        with CalamineWorkbook.from_path(path) as workbook:
-            yield workbook
-    except CalamineError as error:
-        raise WrongInput([f"{path.name}: not a readable XLSX workbook ({error})"]) from error
-
-
-def _grid(workbook: CalamineWorkbook, name: str) -> list[list[object]]:
-    source = workbook.get_sheet_by_name(name)
-    grid: list[list[object]] = [list(row) for row in source.to_python(skip_empty_area=False)]
-    # A clerk merges the claim's number over its rows: every row of the merged range has its value.
-    for (top, left), (bottom, right) in source.merged_cell_ranges or ():
-        if left == right:
-            for below in range(top + 1, min(bottom + 1, len(grid))):
-                grid[below][left] = grid[top][left]
-    return grid
-
-
-def _rows(sheet: Sheet, place: str, lines: Iterator[tuple[int, list[object]]], problems: Problems) -> list[Row]:
-    columns = _heading(sheet, place, lines, problems)
+def _rows(
+    sheet: Sheet, place: str, lines: Iterable[Sequence[object]], problems: Problems, sheet_number: int
+) -> list[Row]:
+    numbered = enumerate(lines, 1)
+    columns = _heading(sheet, place, numbered, problems)
     if columns is None:
         return []
     rows = []
-    for number, line in lines:
-        cells = {column: _clean(line[at]) for column, at in columns.items() if at < len(line)}
+    for number, line in numbered:
+        cells = {column: _clean(line[at]) if at < len(line) else None for column, at in columns.items()}
         if any(value is not None for value in cells.values()):
-            rows.append(Row(place, number, cells, problems))
+            rows.append(Row(place, number, cells, problems, sheet_number))
     return rows
 
 
 def _heading(
-    sheet: Sheet, place: str, lines: Iterator[tuple[int, list[object]]], problems: Problems
+    sheet: Sheet, place: str, lines: Iterator[tuple[int, Sequence[object]]], problems: Problems
 ) -> dict[str, int] | None:
     """Where each column stands, from the first row that names one of them and is not a mere title."""
     known = {*sheet.required, *sheet.optional}
@@ -280,7 +295,9 @@ def _heading(
                 problems.add(place, f"the column {column} is missing")
         for title in titles:
             if title is not None and title not in known:
-                problems.add(place, f"the column {title} is not known; known are {', '.join(sorted(known))}")
+                problems.add(
+                    place, f"the column {printable(str(title))[:80]} is not known; known are {', '.join(sorted(known))}"
+                )
             elif title is not None and titles.count(title) > 1:
                 problems.add(place, f"the column {title} stands there twice")
         return {str(title): at for at, title in enumerate(titles) if title in known}
@@ -288,11 +305,25 @@ def _heading(
     return None
 
 
+def _cleaned(grid: Grid) -> Grid:
+    """All cells cleaned, each text once however many cells refer to it."""
+    texts: dict[str, Cell] = {}
+    for line in grid:
+        for place, cell in enumerate(line):
+            if isinstance(cell, str):
+                if cell not in texts:
+                    texts[cell] = _clean(cell)
+                line[place] = texts[cell]
+    return grid
+
+
 def _clean(value: object) -> Cell:
-    """A cell without surrounding blanks, letters composed; an empty one is None."""
+    """A cell without surrounding blanks, letters composed, digits of one width; an empty one is None."""
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", " ".join(value.split())) or None
-    if value is None or isinstance(value, (int, float, bool, date)):
+        if value.isascii() and value.isalnum():
+            return value
+        return unicodedata.normalize("NFC", " ".join(value.translate(_FULL_WIDTH).split())) or None
+    if value is None or isinstance(value, (int, float, bool, date, Unread)):
         return value
     return str(value)
 
@@ -313,19 +344,3 @@ def _read_csv(path: Path) -> Iterator[list[object]]:
             yield list(row)
     except csv.Error as error:
         raise WrongInput([f"{path.name}: not a readable CSV file ({error})"]) from error
-
-
-def _refuse_bomb(path: Path) -> None:
-    """Looks at the directory of the ZIP before a reader unpacks it, and for cells that stand absurdly far out."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            unpacked = sum(entry.file_size for entry in entries)
-            packed = sum(entry.compress_size for entry in entries)
-            if unpacked > _MAX_UNPACKED_BYTES or unpacked > max(packed, 1) * _MAX_EXPANSION:
-                raise WrongInput([f"{path.name}: would unpack to {unpacked:,} bytes; refused as a ZIP bomb"])
-            for entry in entries:
-                if entry.filename.startswith("xl/worksheets/") and _FAR_CELL.search(archive.read(entry)):
-                    raise WrongInput([f"{path.name}: a cell beyond column AZ or row 199,999; refused unread"])
-    except (OSError, zipfile.BadZipFile) as error:
-        raise WrongInput([f"{path.name}: not a readable XLSX workbook ({error})"]) from error

@@ -112,11 +112,11 @@ def test_all_problems_are_told_at_once_and_nothing_is_kept(database: Database, v
     places = [problem.partition(": ")[0] for problem in refused.value.problems]
     assert places == [
         "d.xlsx, sheet D02-LT, row 10, column 1 Mã số BHXH",
+        "d.xlsx, sheet D02-LT, row 11, column 1 Mã số BHXH",
         "d.xlsx, sheet D02-LT, row 12, column 4 Hệ số/Mức lương",
         "d.xlsx, sheet D02-LT, row 13, column B Họ và tên",
         "d.xlsx, sheet D02-LT, row 14, column 2 Ngày sinh",
         "d.xlsx, sheet D02-LT, row 15, column 1 Mã số BHXH",
-        "d.xlsx, sheet D02-LT, row 11, column 1 Mã số BHXH",
     ]
     assert number not in str(refused.value)
     for table in ("declaration", "employment", "person", "notice"):

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
-from engine.contributions.declaration_form import COLUMNS, DeclaredMonth, read_declaration
+from engine.contributions.declaration_form import COLUMNS
+from engine.contributions.declaration_sheet import DeclaredMonth, read_declaration
 from engine.errors import WrongInput
+from engine.law.parameters import Parameters
 from engine.people.workbook import Problems
 
 Cells = Sequence[object]
@@ -46,7 +48,7 @@ def _write(path: Path, rows: Sequence[Cells], before: Sequence[str] = ()) -> Pat
 
 def _read(path: Path) -> DeclaredMonth:
     problems = Problems()
-    found = read_declaration(path, problems)
+    found = read_declaration(path, date(2026, 11, 2), Parameters.load(), problems)
     problems.refuse_if_any()
     return found
 

@@ -7,7 +7,8 @@ import pytest
 from engine.errors import WrongInput
 from engine.people.accounts import bank_problem, holder_problem, number_problem
 from engine.people.person import personal_id_problems, provinces
-from engine.people.workbook import Cell, Problems, Row, Sheet, fold, read_sheets
+from engine.people.workbook import Problems, Row, Sheet, fold, read_sheets
+from engine.people.xlsx import Cell
 
 FORM = Sheet("Form", required=("A", "B"), optional=("C",))
 
