@@ -67,6 +67,21 @@ _OWNERS = {
 }
 
 
+_NEXT_ACTIONS = {
+    BreakClass.MISSING_AT_BANK: "ask the bank whether it left; do not send it again",
+    BreakClass.UNKNOWN_TO_US: "find out whose it is from the words of the line",
+    BreakClass.AMOUNT_DIFFERS: "ask the bank for the difference",
+    BreakClass.ACCOUNT_DIFFERS: "have the bank move it to the right account",
+    BreakClass.SIGN_DIFFERS: "find the payment that it undoes, or return it",
+    BreakClass.DUPLICATE_AT_BANK: "recover the second booking from the bank at once",
+    BreakClass.NO_LONGER_EXPECTED: "it left although it was told as failed: stop what pays it again",
+    BreakClass.AMBIGUOUS: "decide which of the references it is",
+    BreakClass.RETURNED: "get a new account and pay it again",
+    BreakClass.UNDONE: "decide what the line is",
+    BreakClass.STATEMENT_GAP: "fetch the missing statement from the bank",
+}
+
+
 def day_of(at: datetime) -> date:
     """The day in Viet Nam on which an instant lies."""
     return at.astimezone(_VIET_NAM).date()
@@ -94,6 +109,21 @@ class Break:
         if self.break_class is BreakClass.UNKNOWN_TO_US:
             return Owner.COLLECTION if self.sign is Sign.CREDIT else Owner.PAYMENTS
         return _OWNERS[self.break_class]
+
+    @property
+    def next_action(self) -> str:
+        """What its owner does first."""
+        return _NEXT_ACTIONS[self.break_class]
+
+    @property
+    def keeps_day_open(self) -> bool:
+        """Whether the day cannot be closed before it is solved. What came back is booked and only waits to be paid."""
+        return self.break_class is not BreakClass.RETURNED
+
+    @property
+    def amount_vnd(self) -> int:
+        """What is at stake: the line, or what was expected."""
+        return self.line_vnd if self.line_vnd is not None else self.expected_vnd or 0
 
     @property
     def description(self) -> str:

@@ -46,8 +46,9 @@ class MatchNotUndone(ReconciliationError):
 
 @dataclass(frozen=True, slots=True)
 class MatchCounts:
-    """What one file has brought: new matches by rule, and new breaks by class."""
+    """What one run has brought: new matches by rule, and new breaks by class."""
 
+    run_id: int
     matched: dict[Rule, int]
     breaks: dict[breaks.BreakClass, int]
 
@@ -66,14 +67,15 @@ MATCHED_ITEMS = """
 SELECT match_id, item_id, reference, amount_vnd, sign, kind, rule, returned, booked_on, own_account_id, ledger_account,
     return_reason, statement_id, document
 FROM reconciliation.matched_item
-WHERE file_id = :file_id
+WHERE run_id = :run_id
 """
-"""The matches that count since a file came: what the engine settles and returns after `match_file`.
+"""The matches that count since a run: what the engine settles and returns after `match_file` or `match_again`.
 
 One row for each payment, also where one booking paid a whole batch. `returned` tells a payment that came back from one
 that left or arrived; `document` is the statement. Matches on a statement that waits for the one before it are not among
-them: they come with the file that closes the gap, as do lines of earlier files that could only be matched now. So the
-same statement may show up under several files, and under one file statements of others.
+them: they come with the run of the file that closes the gap, as do lines of earlier files that could only be matched
+now. So the same statement may show up under several runs. A match belongs to one run for ever: what was applied for a
+run is never applied again.
 """
 
 _CANDIDATE_TABLE = """
@@ -84,35 +86,46 @@ CREATE TEMP TABLE IF NOT EXISTS candidate (
 ) ON COMMIT DELETE ROWS
 """
 
-# A match on a statement that was waiting counts from the file that closed the gap.
+_OPEN_RUN = text("INSERT INTO reconciliation.matching_run (file_id, ran_at) VALUES (:file_id, :at) RETURNING run_id")
+# A match on a statement that was waiting counts from the run after the gap was closed.
 _RELEASE = text(
     """
-UPDATE reconciliation.match m SET file_id = :file_id
+UPDATE reconciliation.match m SET run_id = :run_id
 FROM reconciliation.statement_item i
 JOIN reconciliation.statement s ON s.statement_id = i.statement_id
-WHERE m.file_id IS NULL AND m.item_id = i.item_id AND s.state = 'accepted'
-    AND s.own_account_id IN (SELECT f.own_account_id FROM reconciliation.statement f WHERE f.file_id = :file_id)
+WHERE m.run_id IS NULL AND m.item_id = i.item_id AND s.state = 'accepted' AND s.own_account_id = ANY(:accounts)
 """
 )
 
 
 def match_file(connection: Connection, file_id: int, at: datetime) -> MatchCounts:
     """Matches the lines of a loaded file, and those left from earlier files of its accounts. Again changes nothing."""
-    lock_accounts(connection, _accounts(connection, file_id))
+    return _match(connection, _accounts(connection, file_id), file_id, at)
+
+
+def match_again(connection: Connection, at: datetime) -> MatchCounts:
+    """Matches every line left open on every account of ours; what it waited for may have been expected since."""
+    accounts = list(connection.scalars(text("SELECT own_account_id FROM reconciliation.own_account")))
+    return _match(connection, accounts, None, at)
+
+
+def _match(connection: Connection, accounts: list[int], file_id: int | None, at: datetime) -> MatchCounts:
+    lock_accounts(connection, accounts)
+    run_id: int = connection.execute(_OPEN_RUN, {"file_id": file_id, "at": at}).scalar_one()
     connection.execute(text(_CANDIDATE_TABLE))
     connection.execute(text("TRUNCATE pg_temp.candidate"))
-    connection.execute(_CANDIDATES, {"file_id": file_id})
+    connection.execute(_CANDIDATES, {"file_id": file_id, "accounts": accounts})
     connection.execute(text("ANALYZE pg_temp.candidate"))
     matched = {
         rule: connection.execute(
-            statement, {"rule": rule.value, "rank": rule.rank, "at": at, "file_id": file_id}
+            statement, {"rule": rule.value, "rank": rule.rank, "at": at, "run_id": run_id}
         ).scalar_one()
         for rule, statement in _LADDER.items()
     }
     connection.execute(_LEFT_OVER)
-    connection.execute(_RELEASE, {"file_id": file_id})
+    connection.execute(_RELEASE, {"run_id": run_id, "accounts": accounts})
     opened = breaks.keep(connection, breaks.day_of(at))
-    return MatchCounts(matched, opened)
+    return MatchCounts(run_id, matched, opened)
 
 
 def _accounts(connection: Connection, file_id: int) -> list[int]:

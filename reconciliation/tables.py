@@ -166,6 +166,15 @@ statement_item = Table(
     ),
 )
 
+matching_run = Table(
+    "matching_run",
+    metadata,
+    Column("run_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("file_id", Integer, ForeignKey("reconciliation.statement_file.file_id")),
+    Column("ran_at", _INSTANT, nullable=False),
+    Index("matching_run_by_file", "file_id"),
+)
+
 match = Table(
     "match",
     metadata,
@@ -178,7 +187,7 @@ match = Table(
     Column("rank", SmallInteger, nullable=False),
     Column("evidence", JSONB, nullable=False),
     Column("matched_at", _INSTANT, nullable=False),
-    Column("file_id", Integer, ForeignKey("reconciliation.statement_file.file_id")),
+    Column("run_id", BigInteger, ForeignKey("reconciliation.matching_run.run_id")),
     Column("returns_match_id", BigInteger, ForeignKey("reconciliation.match.match_id")),
     Column("undone_at", _INSTANT),
     Column("undone_reason", Text),
@@ -201,7 +210,7 @@ match = Table(
     ),
     Index("match_by_item", "item_id"),
     Index("match_by_expectation", "expectation_id"),
-    Index("match_by_file", "file_id"),
+    Index("match_by_run", "run_id"),
 )
 
 break_ = Table(

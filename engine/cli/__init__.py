@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import banks, books, employers, month, payments
+from engine.cli import banks, books, employers, month, payments, reconciling
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -21,6 +21,7 @@ from reconciliation.errors import ReconciliationError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Thu chi bảo hiểm xã hội.")
 app.add_typer(month.app)
 app.add_typer(employers.app)
+app.add_typer(reconciling.app)
 for name, group in (
     ("db", books.database_commands),
     ("law", law),

@@ -26,23 +26,23 @@ UNALLOCATED = "unallocated"
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsApplied:
-    """What a statement file brought in, in đồng; nothing if it had been applied before."""
+    """What a matching run brought in, in đồng; nothing if it had been applied before."""
 
     receipts: int
     received_vnd: int
     allocated_vnd: int
 
 
-def apply_receipts(connection: Connection, file_id: int, at: datetime) -> ReceiptsApplied:
-    """Books and allocates the receipts that matching found since a statement file came. Again changes nothing."""
-    found = connection.execute(_NEW_RECEIPTS, {"file_id": file_id, "kind": RECEIPT, "at": at}).all()
+def apply_receipts(connection: Connection, run_id: int, at: datetime) -> ReceiptsApplied:
+    """Books and allocates the receipts that a matching run found. Again changes nothing."""
+    found = connection.execute(_NEW_RECEIPTS, {"run_id": run_id, "kind": RECEIPT, "at": at}).all()
     if not found:
         return ReceiptsApplied(0, 0, 0)
     by_statement: dict[tuple[str, date], list[Row[Any]]] = defaultdict(list)
     for row in found:
         by_statement[row.document, row.booked_on].append(row)
     for (document, booked_on), rows in sorted(by_statement.items()):
-        _book(connection, file_id, document, booked_on, rows, at)
+        _book(connection, run_id, document, booked_on, rows, at)
     law, allocated = Parameters.load(), 0
     latest = {row.unit_code: row.booked_on for row in sorted(found, key=lambda row: row.booked_on)}
     for unit_code, booked_on in sorted(latest.items()):
@@ -50,12 +50,12 @@ def apply_receipts(connection: Connection, file_id: int, at: datetime) -> Receip
         lock_employer(connection, employer.employer_id)
         allocated += allocate_money(connection, employer, booked_on, at, law)
     received = sum(row.amount_vnd for row in found)
-    audit.record(connection, "receipts_applied", f"file {file_id}", at, receipts=len(found), received_vnd=received)
+    audit.record(connection, "receipts_applied", f"matching {run_id}", at, receipts=len(found), received_vnd=received)
     return ReceiptsApplied(len(found), received, allocated)
 
 
 def _book(
-    connection: Connection, file_id: int, document: str, booked_on: date, rows: list[Row[Any]], at: datetime
+    connection: Connection, run_id: int, document: str, booked_on: date, rows: list[Row[Any]], at: datetime
 ) -> None:
     """Nợ tiền gửi ngân hàng / Có khoản thu chờ phân bổ của đơn vị: one line for each receipt."""
     bookkeeping.post_employer_event(
@@ -72,7 +72,7 @@ def _book(
             )
             for row in rows
         ],
-        key=f"file:{file_id}:{document}:{booked_on}:receipts",
+        key=f"matching:{run_id}:{document}:{booked_on}:receipts",
         document=document,
         business_on=booked_on,
         at=at,

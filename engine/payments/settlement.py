@@ -1,7 +1,7 @@
 """Hoàn tất và hoàn trả: what an accepted statement does to payments. Nothing else settles one.
 
 A statement is read, checked, matched and applied in one transaction: either all of it stands, or nothing does. The same
-file again changes nothing.
+file again changes nothing. What matching finds is applied once for each run, under the run's own keys in the ledger.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,21 @@ from reconciliation.intake import Intake
 
 
 @dataclass(frozen=True, slots=True)
+class Applied:
+    """What a matching run did to payments and employers' accounts."""
+
+    settled: int
+    returned: int
+    receipts: ReceiptsApplied
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedStatement:
     """What a statement file did: nothing at all if it had been read before."""
 
     intake: Intake
+    run_id: int | None
+    """The matching run of the file; none if it had been read before."""
     settled: int
     returned: int
     receipts: ReceiptsApplied
@@ -41,20 +52,26 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
         recorded_at=at,
     )
     if loaded.already:
-        return ImportedStatement(loaded, 0, 0, ReceiptsApplied(0, 0, 0))
-    matching.match_file(connection, loaded.file_id, at)
-    _stage_matches(connection, loaded.file_id)
-    settled = _move_matched(connection, loaded.file_id, SETTLE, at)
-    returned = _move_matched(connection, loaded.file_id, RETURN, at)
-    receipts = apply_receipts(connection, loaded.file_id, at)
-    _mark_attempts(connection, at)
+        return ImportedStatement(loaded, None, 0, 0, ReceiptsApplied(0, 0, 0))
+    run = matching.match_file(connection, loaded.file_id, at)
+    applied = apply_matches(connection, run.run_id, at)
     _inquire_unknown(connection)
+    audit.record(connection, "statement_imported", path.name, at, settled=applied.settled, returned=applied.returned)
+    return ImportedStatement(loaded, run.run_id, applied.settled, applied.returned, applied.receipts)
+
+
+def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:
+    """Settles, returns and books what a matching run found. A run is applied once: its ledger keys are taken then."""
+    _stage_matches(connection, run_id)
+    settled = _move_matched(connection, run_id, SETTLE, at)
+    returned = _move_matched(connection, run_id, RETURN, at)
+    receipts = apply_receipts(connection, run_id, at)
+    _mark_attempts(connection, at)
     follow_deaths(connection, at)
-    audit.record(connection, "statement_imported", path.name, at, settled=settled, returned=returned)
-    return ImportedStatement(loaded, settled, returned, receipts)
+    return Applied(settled, returned, receipts)
 
 
-def _stage_matches(connection: Connection, file_id: int) -> None:
+def _stage_matches(connection: Connection, run_id: int) -> None:
     """The matches that concern payments, one row per payment and direction."""
     connection.execute(
         text("""
@@ -66,11 +83,11 @@ def _stage_matches(connection: Connection, file_id: int) -> None:
         text(f"""
             INSERT INTO proven SELECT reference, returned, document, booked_on, return_reason
             FROM ({matching.MATCHED_ITEMS}) m WHERE kind = 'payment'"""),
-        {"file_id": file_id},
+        {"run_id": run_id},
     )
 
 
-def _move_matched(connection: Connection, file_id: int, transition: Transition, at: datetime) -> int:
+def _move_matched(connection: Connection, run_id: int, transition: Transition, at: datetime) -> int:
     """One journal entry for each statement and booking date, one line for each payment."""
     returned = transition is RETURN
     groups = connection.execute(
@@ -83,7 +100,7 @@ def _move_matched(connection: Connection, file_id: int, transition: Transition, 
         move(
             connection,
             transition,
-            Voucher(f"file:{file_id}:{document}:{booked_on}:{transition.name}", document, booked_on, at),
+            Voucher(f"matching:{run_id}:{document}:{booked_on}:{transition.name}", document, booked_on, at),
             chosen="""
                 SELECT p.payment_id, m.reason FROM proven m JOIN engine.payment p USING (reference)
                 WHERE m.returned = :returned AND m.document = :document AND m.booked_on = :booked_on""",

@@ -19,10 +19,10 @@ WITH expected AS (
     WHERE NOT c.returned
 ), made AS (
     INSERT INTO reconciliation.match
-        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, file_id)
+        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)
     SELECT
         fit.item_id, x.expectation_id, x.amount_vnd, false, :rule, :rank,
-        jsonb_build_object('batch_reference', fit.batch_reference), :at, CASE WHEN fit.accepted THEN :file_id END
+        jsonb_build_object('batch_reference', fit.batch_reference), :at, CASE WHEN fit.accepted THEN CAST(:run_id AS bigint) END
     FROM fit
     JOIN reconciliation.expectation x ON x.batch_reference = fit.batch_reference
         AND x.own_account_id = fit.own_account_id

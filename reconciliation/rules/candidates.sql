@@ -1,19 +1,17 @@
--- What can be matched: the lines of the file, and the earlier lines of its accounts that are still a break, since what
--- they waited for may have come. A line that a person has undone or closed is left to people. Of every line, the keys
+-- What can be matched: the lines of the file, if there is one, and the lines of the accounts that are still a break,
+-- since what they waited for may have come. A line that a person has undone or closed is left to people. Of every line, the keys
 -- of ours that it carries: our references that were ever expected, in fields of the bank or in the text.
-WITH account AS (
-    SELECT DISTINCT own_account_id FROM reconciliation.statement WHERE file_id = :file_id
-), line AS (
+WITH line AS (
     SELECT i.item_id
     FROM reconciliation.statement s
     JOIN reconciliation.statement_item i USING (statement_id)
-    WHERE s.file_id = :file_id AND NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.item_id = i.item_id)
+    WHERE s.file_id = CAST(:file_id AS integer) AND NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.item_id = i.item_id)
     UNION ALL
     SELECT b.item_id
     FROM reconciliation.break b
     JOIN reconciliation.statement_item i USING (item_id)
     JOIN reconciliation.statement s ON s.statement_id = i.statement_id
-    WHERE b.closed_on IS NULL AND s.own_account_id IN (SELECT own_account_id FROM account)
+    WHERE b.closed_on IS NULL AND s.own_account_id = ANY(:accounts)
 ), item AS (
     SELECT i.*, e.booked_on, e.payment_info_id, e.message_id, s.own_account_id, s.state = 'accepted' AS accepted
     FROM line

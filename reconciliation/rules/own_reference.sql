@@ -14,10 +14,10 @@ WITH fit AS (
     WHERE c.keys = 1 AND c.echoed = :echoed AND NOT c.returned
 ), made AS (
     INSERT INTO reconciliation.match
-        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, file_id)
+        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)
     SELECT
         item_id, expectation_id, amount_vnd, open_amount, :rule, :rank,
-        jsonb_build_object('reference', reference), :at, CASE WHEN accepted THEN :file_id END
+        jsonb_build_object('reference', reference), :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
     FROM fit
     WHERE turn = 1 OR open_amount
     RETURNING item_id, expectation_id, open_amount

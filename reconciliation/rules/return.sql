@@ -31,11 +31,11 @@ WITH fit AS (
         AND NOT paid.returned
 ), made AS (
     INSERT INTO reconciliation.match
-        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, file_id, returns_match_id)
+        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id, returns_match_id)
     SELECT
         item_id, expectation_id, amount_vnd, false, :rule, :rank,
         jsonb_build_object('reference', reference, 'return_reason', return_reason),
-        :at, CASE WHEN accepted THEN :file_id END, match_id
+        :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END, match_id
     FROM fit
     WHERE turn = 1
     RETURNING item_id, expectation_id, evidence

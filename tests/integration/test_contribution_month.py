@@ -38,7 +38,7 @@ def _apply_statement(installation: Installation) -> list[ReceiptsApplied]:
     month.end_day(installation, builders.PAY_ON)
     imported = fetch_statements(installation, employer.GATEWAY, builders.PAY_ON)
     with installation.database.transaction() as connection:
-        return [apply_receipts(connection, one.intake.file_id, installation.clock().now()) for one in imported]
+        return [apply_receipts(connection, one.run_id or 0, installation.clock().now()) for one in imported]
 
 
 def test_an_employer_declares_is_told_pays_and_owes_nothing(installation: Installation) -> None:

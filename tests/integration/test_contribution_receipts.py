@@ -17,7 +17,7 @@ from engine.contributions.declaration import DeclarationImported, import_declara
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document
 from engine.contributions.proof import EmployerRow, prove_contributions
-from engine.contributions.receipts import apply_receipts
+from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.database import Database
 from engine.demonstration import employer
 from engine.payments.settlement import import_statement
@@ -60,8 +60,8 @@ class World:
         at = datetime(on.year, on.month, on.day, 20, tzinfo=VIET_NAM)
         with self.database.transaction() as connection:
             imported = import_statement(connection, self.vault, path, at)
-            apply_receipts(connection, imported.intake.file_id, at)
-            apply_receipts(connection, imported.intake.file_id, at)
+            assert imported.run_id is not None
+            assert apply_receipts(connection, imported.run_id, at) == ReceiptsApplied(0, 0, 0)
 
     def row(self) -> EmployerRow:
         with self.database.transaction() as connection:

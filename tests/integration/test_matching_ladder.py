@@ -96,13 +96,15 @@ class Bank:
                 recorded_at=AT,
             )
             counts = matching.match_file(connection, loaded.file_id, AT)
-            again = matching.match_file(connection, loaded.file_id, AT)
+            again = matching.match_again(connection, AT)
             assert sum(again.matched.values()) == sum(again.breaks.values()) == 0
             return counts
 
     def settled(self, file_id: int) -> list[tuple[str, int, bool, str]]:
         with self.database.transaction() as connection:
-            rows = connection.execute(text(matching.MATCHED_ITEMS), {"file_id": file_id})
+            run = text("SELECT run_id FROM reconciliation.matching_run WHERE file_id = :file_id")
+            run_id = connection.scalar(run, {"file_id": file_id})
+            rows = connection.execute(text(matching.MATCHED_ITEMS), {"run_id": run_id})
             return sorted((row.reference, row.amount_vnd, row.returned, row.rule) for row in rows)
 
     def breaks(self) -> list[tuple[BreakClass, str | None]]:
