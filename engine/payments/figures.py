@@ -155,7 +155,7 @@ _SHARES = text(f"""
         coalesce(sum(amount_vnd) FILTER (WHERE cashless), 0)::bigint AS amount_cashless_vnd
     FROM paid
     GROUP BY GROUPING SETS ((), (area), (benefit_group), (sex), (age_band), (province))
-    ORDER BY grouping(area, benefit_group, sex, age_band, province) DESC, 2
+    ORDER BY grouping(province, age_band, sex, benefit_group, area) DESC, 2
 """)
 
 _FIRST_ATTEMPTS = text("""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from engine.errors import NotFound
 
 _NEW_ACCOUNT_DAYS = 7
-"""An account that was named within these days before planning is worth a look: account changes precede theft."""
+"""A change of account within these days before planning is worth a look: such changes precede theft."""
 _JUMP_PERCENT = 20
 _SHOWN = 20
 """References told of each notable group; the count is always whole."""
@@ -127,7 +127,13 @@ _RULES = (
             AND s.bank_bin = o.bank_bin AND s.person_id <> o.person_id
             AND s.recorded_during @> CAST(:at AS timestamptz))""",
     ),
-    _Rule("account_is_new", False, "lower(o.recorded_during) >= :new_since"),
+    _Rule(
+        "account_was_changed_lately",
+        False,
+        """lower(o.recorded_during) >= :new_since AND EXISTS (SELECT FROM engine.payout_account f
+            WHERE f.person_id = o.person_id AND f.account_fingerprint <> o.account_fingerprint
+            AND lower(f.recorded_during) < lower(o.recorded_during))""",
+    ),
     _Rule(
         "several_monthly_benefits",
         False,

@@ -110,10 +110,25 @@ def test_a_death_that_became_known_after_planning_blocks(world: Database) -> Non
     assert (found.blocked, died.payments) == (True, 1)
 
 
-def test_a_jump_a_huge_amount_and_a_new_account_are_told(world: Database) -> None:
+def test_a_jump_a_huge_amount_and_an_account_changed_lately_are_told(world: Database) -> None:
     _raise(world, 3, LIMIT_VND + 1)
+    _known(
+        world,
+        """UPDATE engine.payout_account SET recorded_during = tstzrange(lower(recorded_during), :at)
+            WHERE person_id = :it""",
+        it=person(4),
+    )
+    _known(
+        world,
+        """INSERT INTO engine.payout_account (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name,
+                valid_during, recorded_during)
+            SELECT person_id, bank_bin, account_ciphertext, sha256(account_fingerprint), holder_name, valid_during,
+                tstzrange(:at, NULL) FROM engine.payout_account WHERE person_id = :it""",
+        it=person(4),
+    )
     found = {each.rule: each.payments for each in _december(world).notable}
     assert found["above_the_gateways_limit"] == found["amount_has_jumped"] == 1
+    assert found["account_was_changed_lately"] == 1
 
 
 def test_the_same_benefit_twice_for_a_month_blocks(world: Database, vault: Vault, owner: Engine) -> None:
