@@ -1,0 +1,88 @@
+"""payOS as the engine calls it: payment links in, payouts to bank accounts out. Nothing is repeated by itself."""
+
+from collections.abc import Callable, Sequence
+
+import httpx2
+
+from gateways.credentials import Profile, credentials_for
+from gateways.errors import Ambiguous, NotSent
+from gateways.http import Answer
+from gateways.line import Line, failed_call
+from gateways.online import (
+    Acknowledgement,
+    Call,
+    CollectionOrder,
+    Notification,
+    OnlineAnswer,
+    OnlineCapabilities,
+    Payout,
+    Verdict,
+)
+from gateways.payos import answers, requests
+from gateways.payos.signing import Keys
+
+
+class PayOs:
+    """The adapter. Live and test share one address: only the credentials file says which a channel is."""
+
+    def __init__(self, profile: Profile, transport: httpx2.BaseTransport | None = None) -> None:
+        credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
+        self._keys = Keys(credentials["client_id"], credentials["api_key"], credentials["checksum_key"])
+        self._profile = profile
+        self._line = Line(profile.base_url, requests.CAPABILITIES.answer_timeout_seconds, transport)
+
+    @property
+    def capabilities(self) -> OnlineCapabilities:
+        return requests.CAPABILITIES
+
+    def build_collection(self, order: CollectionOrder) -> Call:
+        address = self._profile.return_url
+        return requests.create(order, return_url=address, cancel_url=address, keys=self._keys)
+
+    def send_collection(self, call: Call, order: CollectionOrder) -> OnlineAnswer:
+        return self._asked(call, lambda answer: answers.created(answer, order.reference, order.amount_vnd))
+
+    def query_collection(self, order: CollectionOrder) -> OnlineAnswer:
+        call = requests.query(order.reference, keys=self._keys)
+        return self._inquired(call, lambda answer: answers.queried(answer, order.reference, order.amount_vnd))
+
+    def build_payout(self, payout: Payout) -> Call:
+        return requests.payout(payout, keys=self._keys)
+
+    def send_payout(self, call: Call, payout: Payout) -> OnlineAnswer:
+        return self._asked(call, lambda answer: answers.paid(answer, payout.reference, payout.amount_vnd, self._keys))
+
+    def query_payout(self, payout: Payout) -> OnlineAnswer:
+        call = requests.payout_query(payout.reference, keys=self._keys)
+        return self._inquired(
+            call, lambda answer: answers.payout_queried(answer, payout.reference, payout.amount_vnd, self._keys)
+        )
+
+    def build_batch(self, reference: str, payouts: Sequence[Payout]) -> Call:
+        return requests.batch(reference, payouts, keys=self._keys)
+
+    def balance_vnd(self) -> int:
+        """Our own money for payouts. Raises `NotSent` or `Ambiguous`."""
+        return answers.balance_vnd(self._line.send(requests.balance(keys=self._keys)))
+
+    def read_notification(self, body: bytes) -> Notification | None:
+        """None: not payOS's; nothing may be changed for its sake."""
+        return answers.notification(body, self._keys)
+
+    def acknowledge(self, verdict: Verdict) -> Acknowledgement:
+        return answers.acknowledgement(verdict)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _asked(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
+        try:
+            return read(self._line.send(call))
+        except (NotSent, Ambiguous) as error:
+            return failed_call(error)
+
+    def _inquired(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
+        try:
+            return read(self._line.send(call))
+        except (NotSent, Ambiguous) as error:
+            return failed_call(Ambiguous(str(error)))
