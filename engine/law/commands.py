@@ -2,18 +2,21 @@
 
 import json
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from engine.errors import WrongInput
-from engine.law.cases import Assessment, assess_file
+from engine.law.cases import Assessment, assess_cases, assess_file, read_cases
 from engine.law.errors import LawError
 from engine.law.findings import Finding, plain
+from engine.law.letter import Letter, letter_document, letter_pdf
 from engine.law.listing import parameters_page
 from engine.law.parameters import DatedValue, Parameter, Parameters, law_version
 from engine.law.simulation import simulate_file
+from engine.law.telling import Language, as_text, shown, tell, word
 
 DIFFERS = 1
 WRONG_CALL = 2
@@ -76,6 +79,69 @@ def assess(
         raise typer.Exit(WRONG_CALL)
     if any(one.passed is False for one in assessments):
         raise typer.Exit(DIFFERS)
+
+
+class Format(StrEnum):
+    """How an explanation is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command("explain")
+def explain(
+    file: Annotated[Path, typer.Argument(help="Tệp hồ sơ YAML.")],
+    case: Annotated[str | None, typer.Option("--case", help="Chỉ hồ sơ mang tên này.")] = None,
+    lang: Annotated[Language, typer.Option("--lang", help="vi hoặc en.")] = Language.VIETNAMESE,
+    form: Annotated[Format, typer.Option("--format", help="text hoặc json.")] = Format.TEXT,
+) -> None:
+    """Each step of each decision as a person reads it. Exit 2 if a case is malformed or there is none of that name."""
+    try:
+        found = assess_file(file, Parameters.load())
+    except WrongInput as error:
+        raise _refused(str(error)) from error
+    chosen = [one for one in found if case is None or one.name == case]
+    if case is not None and not chosen:
+        raise _refused(f"--case: there is no case {case!r} in {file}")
+    told = [(one, tell(one.record.as_json(), lang)) for one in chosen]
+    if form is Format.JSON:
+        content = [
+            {"name": one.name, "result": plain(one.result), "steps": [step.as_json() for step in steps]}
+            for one, steps in told
+        ]
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
+    else:
+        for one, steps in told:
+            typer.echo(f"{one.name}\n\n{as_text(steps, lang)}")
+    errors = [error for one in chosen for error in one.errors]
+    for error_text in errors:
+        typer.echo(error_text, err=True)
+    if errors:
+        raise typer.Exit(WRONG_CALL)
+
+
+@app.command("letter")
+def letter(
+    file: Annotated[Path, typer.Argument(help="Tệp hồ sơ YAML.")],
+    case: Annotated[str, typer.Option("--case", help="Hồ sơ được giải trình.")],
+    out: Annotated[Path, typer.Option("--out", help="Tệp PDF được ghi.")],
+    lang: Annotated[Language, typer.Option("--lang", help="vi hoặc en.")] = Language.VIETNAMESE,
+) -> None:
+    """The letter of one decision as PDF, dated on the day on which its law is read."""
+    try:
+        cases = [one for one in read_cases(file) if isinstance(one, dict) and one.get("name") == case]
+        found = assess_cases(cases, Parameters.load())
+    except WrongInput as error:
+        raise _refused(str(error)) from error
+    if len(found) != 1 or found[0].errors:
+        problem = "\n".join(found[0].errors) if found else f"--case: there is no case {case!r} in {file}"
+        raise _refused(problem)
+    outcome = [(word("results", key, lang), shown(key, plain(value), lang)) for key, value in found[0].result.items()]
+    title = "Giải trình quyết định" if lang is Language.VIETNAMESE else "Explanation of a decision"
+    about = Letter(
+        title=title, number=case, issued_on=date.fromisoformat(cases[0]["as_of"]), outcome=outcome, language=lang
+    )
+    out.write_bytes(letter_pdf(letter_document(about, found[0].record.as_json())))
 
 
 @app.command("simulate")

@@ -16,6 +16,11 @@ _WORDS = {
     Confidence.UNCONFIRMED: "**unconfirmed**",
 }
 _LONG_TABLE = 12
+_PREAMBLE = (
+    "Written by `thuchi law page`; do not edit. Confidence: *official* was read in the text or an official scan, "
+    "*secondary* comes from the press, summaries or other people's tests, **unconfirmed** is remembered or "
+    "reconstructed and must be named by a run that rests on it."
+)
 
 
 def parameters_page(law: Parameters) -> str:
@@ -26,9 +31,7 @@ def parameters_page(law: Parameters) -> str:
     lines = [
         "# Parameters of the law",
         "",
-        "Written by `thuchi law page`; do not edit. Confidence: *official* was read in the text or an official scan, "
-        "*secondary* comes from the press, summaries or other people's tests, **unconfirmed** is remembered or "
-        "reconstructed and must be named by a run that rests on it.",
+        _PREAMBLE,
         "",
         f"{len(parameters)} parameters, {len(values)} dated values: "
         + ", ".join(f"{number} {word.value}" for word, number in counts.items())
