@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
-from engine.payments import deaths, planning, run, validation
+from engine.payments import deaths, lists, planning, run, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -127,6 +128,20 @@ def run_check(run_code: RunCode, as_json: AsJson = False) -> None:
         print_table("", [asdict(each) | {"references": " ".join(each.references)} for each in found.notable])
     if found.blocked:
         raise typer.Exit(1)
+
+
+@run_commands.command("list")
+def run_list(
+    run_code: RunCode,
+    person: As,
+    directory: Annotated[Path, typer.Option(file_okay=False, help="Where the workbooks are written.")],
+    as_json: AsJson = False,
+) -> None:
+    """Danh sách chi trả: writes C72a-HD and C97-HD, a workbook for each gateway and province."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        written = lists.write_lists(connection, installation.vault, run_code, directory, installation.clock().now())
+    rows = [asdict(each) for each in written]
+    print_json(rows) if as_json else print_table(run_code, rows)
 
 
 @run_commands.command("submit")
