@@ -18,7 +18,7 @@ _OF_ONES_OWN = ("payment", "award", "amount", "run", "statement_lines")
 
 @dataclass(frozen=True, slots=True)
 class PaymentSummary:
-    """Khoản chi trả, in one line."""
+    """Khoản chi trả, in one line. `part` counts from 2 for back pay of a month; `reissued_by` is what paid it again."""
 
     payment_no: int
     reference: str
@@ -26,9 +26,11 @@ class PaymentSummary:
     benefit: str
     fund: str
     entitled_month: date
+    part: int
     amount_vnd: int
     state: str
     state_reason: str | None
+    reissued_by: str | None
     gateway: str
     bank: str
     account_masked: str
@@ -49,10 +51,12 @@ def list_payments(
     """Payments in the order of their numbers, those after a number; None and empty mean all."""
     rows = connection.execute(
         text(f"""
-            SELECT p.payment_no, p.reference, r.run_code AS run, p.benefit, p.fund, p.entitled_month, p.amount_vnd,
-                   p.state, p.state_reason, p.gateway, a.bank_bin, a.account_ciphertext
+            SELECT p.payment_no, p.reference, r.run_code AS run, p.benefit, p.fund, p.entitled_month, p.part,
+                   p.amount_vnd, p.state, p.state_reason, p.gateway, a.bank_bin, a.account_ciphertext,
+                   again.reference AS reissued_by
             FROM engine.payment p JOIN engine.payment_run r USING (run_id)
             JOIN engine.payout_account a USING (payout_account_id)
+            LEFT JOIN engine.payment again ON again.payment_id = p.reissued_by
             WHERE (CAST(:person_id AS uuid) IS NULL OR p.person_id = :person_id)
                 AND (CAST(:reference AS text) IS NULL OR p.reference = :reference)
                 AND (CAST(:run AS text) IS NULL OR r.run_code = :run)

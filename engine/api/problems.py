@@ -19,7 +19,7 @@ from engine.api import errors as asking
 from engine.law import cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
-from gateways import credentials, vietqr
+from gateways import breaker, credentials, vietqr
 from gateways import errors as gateways
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
@@ -73,6 +73,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     gateways.Unsupported: HTTPStatus.NOT_IMPLEMENTED,
     credentials.MixedEnvironments: HTTPStatus.INTERNAL_SERVER_ERROR,
     gateways.NotSent: HTTPStatus.SERVICE_UNAVAILABLE,
+    breaker.CircuitOpen: HTTPStatus.SERVICE_UNAVAILABLE,
     gateways.Ambiguous: HTTPStatus.GATEWAY_TIMEOUT,
     vietqr.QrImpossible: HTTPStatus.UNPROCESSABLE_ENTITY,
     vietqr.QrUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from engine.api import runs
 from engine.api.asking import FinanceStaff, Reading, TheInstallation, TheSession
@@ -103,7 +103,7 @@ def show_board(
         "finance/board.html",
         runs=found,
         totals=totals,
-        waiting_for_hand=sum(totals[state] for state in NEEDS_A_HAND),
+        waiting_for_hand=sum(group.amount_vnd for group in _waiting(connection)),
         switch=switch,
         today=clock_of(connection).today(),
         **_head(user, session, installation),
@@ -252,13 +252,6 @@ def balance_lines(rows: Sequence[TrialBalanceRow]) -> list[BalanceLine]:
 
 def _by_reason(connection: Connection, vault: Vault) -> list[ReasonGroup]:
     """What waits, by state and reason, the most money first; of each the first hundred payments."""
-    groups = connection.execute(
-        text("""
-            SELECT state, state_reason, count(*) AS payments, sum(amount_vnd)::bigint AS amount_vnd
-            FROM engine.payment WHERE state = ANY(:states) GROUP BY 1, 2
-            ORDER BY amount_vnd DESC, state, state_reason"""),
-        {"states": list(NEEDS_A_HAND)},
-    )
     return [
         ReasonGroup(
             group.state,
@@ -267,8 +260,19 @@ def _by_reason(connection: Connection, vault: Vault) -> list[ReasonGroup]:
             group.amount_vnd,
             _stuck(connection, vault, group.state, group.state_reason),
         )
-        for group in groups.all()
+        for group in _waiting(connection)
     ]
+
+
+def _waiting(connection: Connection) -> Sequence[Row[Any]]:
+    """What failed, came back or is held, by state and reason; what has been paid again waits no more."""
+    return connection.execute(
+        text("""
+            SELECT state, state_reason, count(*) AS payments, sum(amount_vnd)::bigint AS amount_vnd
+            FROM engine.payment WHERE state = ANY(:states) AND reissued_by IS NULL GROUP BY 1, 2
+            ORDER BY amount_vnd DESC, state, state_reason"""),
+        {"states": list(NEEDS_A_HAND)},
+    ).all()
 
 
 def _stuck(connection: Connection, vault: Vault, state: str, reason: str | None) -> list[Stuck]:
@@ -278,7 +282,7 @@ def _stuck(connection: Connection, vault: Vault, state: str, reason: str | None)
                    a.bank_bin, a.account_ciphertext
             FROM engine.payment p JOIN engine.person q USING (person_id)
             JOIN engine.payout_account a USING (payout_account_id)
-            WHERE p.state = :state AND p.state_reason IS NOT DISTINCT FROM :reason
+            WHERE p.state = :state AND p.state_reason IS NOT DISTINCT FROM :reason AND p.reissued_by IS NULL
             ORDER BY p.payment_no LIMIT :limit"""),
         {"state": state, "reason": reason, "limit": _EXCEPTIONS_SHOWN},
     )

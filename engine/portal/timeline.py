@@ -30,10 +30,11 @@ def timeline(connection: Connection, reference: str) -> list[TimelineStep]:
     """Everything a payee can be told of one payment, the oldest first, and then what is still to come."""
     payment = connection.execute(
         text("""
-            SELECT p.state, p.state_reason, a.decided_on, r.pay_on,
+            SELECT p.state, p.state_reason, again.reference AS reissued_by, a.decided_on, r.pay_on,
                    (SELECT max(s.signed_at) FROM engine.run_signature s
                     WHERE s.run_id = p.run_id AND r.state = 'approved') AS approved_at
             FROM engine.payment p JOIN engine.award a USING (award_id) JOIN engine.payment_run r USING (run_id)
+            LEFT JOIN engine.payment again ON again.payment_id = p.reissued_by
             WHERE p.reference = :reference"""),
         {"reference": reference},
     ).one()
@@ -90,6 +91,8 @@ def _statement_lines(connection: Connection, reference: str) -> list[TimelineSte
 
 
 def _still_open(payment: Any) -> list[TimelineStep]:
+    if payment.reissued_by:
+        return [TimelineStep(_("Đã lập khoản chi lại"), None, "good", "check", payment.reissued_by)]
     match payment.state:
         case "planned":
             return [TimelineStep(_("Chờ duyệt chi"), None, "open", "ring")]

@@ -53,6 +53,7 @@ RUN_STATES: Mapping[str, Look] = {
     "submitted": Look(_("Chờ duyệt"), "wait", "pause"),
     "approved": Look(_("Đã duyệt"), "good", "check"),
     "stopped": Look(_("Đã dừng"), "bad", "cross"),
+    "cancelled": Look(_("Đã hủy"), "quiet", "cross"),
 }
 BATCH_STATES: Mapping[str, Look] = {
     "ready": Look(_("Sẵn sàng"), "quiet", "ring"),

@@ -41,6 +41,7 @@ from engine.errors import WrongInput
 from engine.installation import Installation
 from engine.payments import run
 from engine.payments.observation import open_case
+from engine.portal import wording
 from engine.portal.finance import balance_lines
 from engine.settings import Settings
 from engine.web import create_app, serve
@@ -626,6 +627,64 @@ def test_what_people_and_banks_wrote_is_shown_as_they_wrote_it(portal: Portal) -
             assert page.status_code == 200, address
             assert "chờ 50% &lt;b&gt;hồ sơ&lt;/b&gt; %(x)s %" in page.text, address
             assert "Ngân hàng không thực hiện được" not in page.text
+
+
+def test_what_was_paid_again_waits_for_nobody_and_back_pay_is_named(portal: Portal, superuser: Engine) -> None:
+    user, reference = portal.payee(0)
+    other, again = portal.payee(1)
+    with superuser.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("""
+                UPDATE engine.payment o SET state = 'failed', state_reason = 'AC04', reissued_by = p.payment_id
+                FROM engine.payment p WHERE o.reference = :reference AND p.reference = :again"""),
+            {"reference": reference, "again": again},
+        )
+        connection.execute(text("UPDATE engine.payment SET part = 2 WHERE reference = :again"), {"again": again})
+    portal.sign_in(user)
+    home = portal.client.get("/beneficiary").text
+    assert f"đã chi lại bằng khoản {again}" in home
+    assert "Cần ông bà giúp" not in home
+    page = portal.client.get(f"/beneficiary/payments/{reference}").text
+    assert "Đã lập khoản chi lại" in page
+    assert "Chi lại sau khi có thông tin" not in page
+    portal.sign_in(other)
+    assert "truy lĩnh" in portal.client.get("/beneficiary").text
+    assert "phần chênh lệch" in portal.client.get(f"/beneficiary/payments/{again}").text
+    portal.sign_in(FINANCE)
+    assert "AC04" not in portal.client.get("/finance/open-items").text
+    assert f"Đã chi lại bằng khoản {again}" in portal.client.get(f"/finance/payments/{reference}").text
+
+
+def test_every_state_that_the_database_allows_has_its_word(owner: Engine) -> None:
+    """Give a new state its look in engine/portal/wording.py."""
+    for table, column, words in (
+        ("payment", "state", wording.PAYMENT_STATES),
+        ("payment", "state", wording.STATES_TOLD_TO_PAYEES),
+        ("payment_run", "state", wording.RUN_STATES),
+        ("batch", "state", wording.BATCH_STATES),
+        ("observation", "source", wording.OBSERVED_BY),
+        ("staff", "role", wording.SIGNING_ROLES),
+        ("dues", "fund", wording.COMPONENT_FUNDS),
+        ("allocation", "kind", wording.ALLOCATED_TO),
+        ("award", "fund", wording.FUNDS),
+        ("award", "benefit", wording.BENEFITS),
+    ):
+        with owner.connect() as connection:
+            definitions = connection.scalars(
+                text("""
+                    SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c
+                    WHERE c.conrelid = CAST(:name AS regclass) AND c.contype = 'c'"""),
+                {"name": f"engine.{table}"},
+            ).all()
+        allowed = {
+            word
+            for definition in definitions
+            if (found := re.fullmatch(rf"CHECK \(\({column} = ANY \(ARRAY\[(.*)\]\)\)\)", definition))
+            for word in re.findall(r"'(\w+)'::text", found[1])
+        }
+        assert allowed <= set(words), (table, column)
+        assert allowed or (table, column) in {("award", "benefit"), ("payment", "state")}, (table, definitions)
 
 
 def test_many_accounts_of_one_kind_are_one_line_of_the_page_and_both_sides_stay() -> None:
