@@ -196,8 +196,8 @@ def _periods(above: Sequence[Line], labelled: dict[str, tuple[int, int]]) -> set
                     for month, year in _MONTH.findall(fold(cell))
                     if 1 <= int(month) <= 12 and int(year) >= _EARLIEST_YEAR
                 ]
-            if found or PERIOD not in labelled:
-                labelled[PERIOD] = labelled[PERIOD] if months else (row, column)
+            if not months and (found or any(map(str.isdigit, str(cell)))):
+                labelled[PERIOD] = row, column
             months.update(found)
     return months
 

@@ -109,7 +109,7 @@ def test_what_the_reader_does_not_see_is_told(tmp_path: Path) -> None:
     rows = '<row r="1" hidden="1"><c r="A1"><v>7</v></c></row><row r="2" hidden="1"/>'
     hidden = _PARTS["xl/workbook.xml"].replace('name="One"', 'name="One" state="veryHidden"')
     (sheet,) = _sheets(_book(tmp_path / "a.xlsx", rows, workbook=hidden))
-    assert (sheet.hidden, sheet.hidden_rows) == (True, {1})
+    assert (sheet.hidden, sheet.hidden_rows) == (True, frozenset({1}))
 
 
 def test_a_second_reader_sees_the_same(tmp_path: Path) -> None:
