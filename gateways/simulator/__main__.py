@@ -8,6 +8,7 @@ from pathlib import Path
 from gateways.simulator.bank import Bank
 from gateways.simulator.errors import BooksInUse
 from gateways.simulator.process import Address, read_address, write_pid
+from gateways.simulator.purse import Purse
 from gateways.simulator.service import server
 
 
@@ -26,7 +27,9 @@ def main() -> int:
         return 1
     address = read_address(arguments.home) or Address.new(arguments.port)
     write_pid(arguments.home, address, arguments.port)
-    server(bank, arguments.port, address.control_token).run()
+    purse = Purse(arguments.home)
+    server(bank, arguments.port, address.control_token, purse).run()
+    purse.close()
     bank.close()
     return 0
 

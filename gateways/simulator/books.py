@@ -1,9 +1,10 @@
-"""What the simulated bank really credited, read from its books alone: it works while the bank is stopped."""
+"""What the simulated providers really credited, read from their books alone: it works while they are stopped."""
 
 from pathlib import Path
 from typing import Any
 
 from gateways.simulator.journal import events
+from gateways.simulator.purse import credited
 from gateways.simulator.state import State
 
 
@@ -16,7 +17,7 @@ def read_books(home: Path) -> list[dict[str, Any]]:
     state = State()
     for event in events(home):
         state.apply(event)
-    return [
+    by_bank = [
         {
             "reference": payment.end_to_end_id,
             "account": payment.account,
@@ -25,3 +26,4 @@ def read_books(home: Path) -> list[dict[str, Any]]:
         }
         for payment, times in state.credited()
     ]
+    return by_bank + credited(home)

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateways.simulator.bank import Bank, Receipt
 from gateways.simulator.errors import Declined, Unsigned
 from gateways.simulator.faults import Call, Fault, Faults, Plan
+from gateways.simulator.providers import open_provider_doors
+from gateways.simulator.purse import Purse
 from gateways.simulator.reading import digest_of, verify_signature
 from gateways.simulator.wire import Cut, Line, proxy_page, told
 
@@ -65,7 +67,7 @@ class DayToClose(BaseModel):
     on: date
 
 
-def server(bank: Bank, port: int, control_token: str) -> uvicorn.Server:
+def server(bank: Bank, port: int, control_token: str, purse: Purse | None = None) -> uvicorn.Server:
     """A server on loopback that ends by itself when it is idle."""
 
     def stop() -> None:
@@ -73,7 +75,7 @@ def server(bank: Bank, port: int, control_token: str) -> uvicorn.Server:
 
     serving = uvicorn.Server(
         uvicorn.Config(
-            application(bank, control_token, stop),
+            application(bank, control_token, stop, purse),
             host="127.0.0.1",
             port=port,
             http=Line,
@@ -85,8 +87,11 @@ def server(bank: Bank, port: int, control_token: str) -> uvicorn.Server:
     return serving
 
 
-def application(bank: Bank, control_token: str, stop: Callable[[], None]) -> FastAPI:
-    """The service over a bank. `stop` is called after `IDLE_SECONDS` without a request."""
+def application(bank: Bank, control_token: str, stop: Callable[[], None], purse: Purse | None = None) -> FastAPI:
+    """The service over a bank, and over wallets where there are books of theirs.
+
+    `stop` is called after `IDLE_SECONDS` without a request.
+    """
     last_request = [time.monotonic()]
 
     async def watch() -> None:
@@ -118,7 +123,10 @@ def application(bank: Bank, control_token: str, stop: Callable[[], None]) -> Fas
 
     faults = Faults()
     _open_customer_door(app, bank, faults)
-    _open_control_door(app, bank, faults, control_token)
+    admit = _doorkeeper(control_token)
+    _open_control_door(app, bank, faults, admit)
+    if purse is not None:
+        open_provider_doors(app, purse, faults, _answered, admit)
     return app
 
 
@@ -168,13 +176,17 @@ def _open_customer_door(app: FastAPI, bank: Bank, faults: Faults) -> None:
         return await _answered(faults.strike(Call.FETCH_STATEMENT, ""), work)
 
 
-def _open_control_door(app: FastAPI, bank: Bank, faults: Faults, control_token: str) -> None:
+def _doorkeeper(control_token: str) -> Callable[[Request], None]:
     def admit(request: Request) -> None:
         given = request.headers.get("authorization", "")
         at_home = request.client is not None and request.client.host in _LOOPBACK
         if not at_home or not hmac.compare_digest(given.encode(), f"Bearer {control_token}".encode()):
             raise HTTPException(403)
 
+    return admit
+
+
+def _open_control_door(app: FastAPI, bank: Bank, faults: Faults, admit: Callable[[Request], None]) -> None:
     guarded = [Depends(admit)]
 
     @app.get("/control/health", dependencies=guarded)

@@ -123,7 +123,7 @@ def rsa_signed(key: rsa.RSAPrivateKey, text: str) -> str:
 def test_zalopay_joins_parts_by_bars(operation: str, number: random.Random, rsa_key: rsa.RSAPrivateKey) -> None:
     inputs: dict[str, Any] = {name: number.choice(AWKWARD) for name in ZALOPAY[operation].split()}
     inputs |= {"app_id": number.randrange(1, 10**6), "amount": number.choice(AMOUNTS)}
-    keys = {"app_id": inputs["app_id"], "key1": number.choice(KEYS), "key2": "other"}
+    keys: dict[str, Any] = {"app_id": inputs["app_id"], "key1": number.choice(KEYS), "key2": "other"}
     text = "|".join(str(inputs[name]) for name in ZALOPAY[operation].split())
     computed = mac(keys["key1"], text)
     if operation != "disbursement_topup":
@@ -142,7 +142,7 @@ def test_zalopay_joins_parts_by_bars(operation: str, number: random.Random, rsa_
 
 @pytest.mark.parametrize("number", numbered(6), ids=range(6))
 def test_zalopay_keys_callbacks_and_fees(number: random.Random, rsa_key: rsa.RSAPrivateKey) -> None:
-    keys = {"app_id": 7, "key1": number.choice(KEYS), "key2": number.choice(KEYS)}
+    keys: dict[str, Any] = {"app_id": 7, "key1": number.choice(KEYS), "key2": number.choice(KEYS)}
     reference, data = number.choice(AWKWARD), json.dumps({"amount": 1, "text": number.choice(AWKWARD)})
     shown, hashed = f"7|{reference}|{{key1}}", f"7|{reference}|{keys['key1']}"
     inputs = {"app_id": 7, "app_trans_id": reference}

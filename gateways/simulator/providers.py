@@ -1,0 +1,218 @@
+"""The doors of the simulated wallets and payment pages: each provider's own addresses, and a control door for them.
+
+They stand in the process of the simulated bank, take the same faults (a reference is their pattern), and call back over
+real HTTP, to this machine only.
+"""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from gateways.simulator import momo, payos, vnpay, zalopay
+from gateways.simulator.errors import Contradiction
+from gateways.simulator.faults import Call, Fault, Faults, Plan
+from gateways.simulator.purse import Order, Purse, Stage
+from gateways.simulator.wire import told
+
+Answered = Callable[[Plan | None, Callable[[], Response]], Awaitable[Response]]
+Provider = Literal["momo", "zalopay", "vnpay", "payos"]
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_REFERENCES = ("orderId", "app_trans_id", "partner_order_id", "m_refund_id", "vnp_TxnRef", "referenceId", "orderCode")
+_INQUIRIES = ("query", "txn", "querydr")
+_SECRET_OF = {"momo": "secret_key", "zalopay": "key2", "vnpay": "hash_secret", "payos": "checksum_key"}
+_ANSWER_SECONDS = 15.0
+
+
+class Merchant(BaseModel):
+    """Our side, as a provider knows it: keys, and where it may call us."""
+
+    provider: Provider
+    keys: dict[str, str]
+    balance_vnd: Annotated[int, Field(strict=True, ge=0)] = 0
+
+
+class Decision(BaseModel):
+    provider: Provider
+    kind: Literal["collection", "payout", "refund"]
+    reference: str
+    stage: Stage
+
+
+class ToTell(BaseModel):
+    provider: Provider
+    kind: Literal["collection", "payout"] = "collection"
+    reference: str
+    times: Annotated[int, Field(ge=1, le=10)] = 1
+    more_vnd: int = 0
+    """How much the told amount differs from the true one."""
+    bad_signature: bool = False
+
+
+class _Forgetful:
+    """The books as they look to a provider that has lost an order for the moment."""
+
+    def __init__(self, purse: Purse) -> None:
+        self._purse = purse
+
+    def find(self, *_: str) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._purse, name)
+
+
+def open_provider_doors(
+    app: FastAPI, purse: Purse, faults: Faults, answered: Answered, admit: Callable[[Request], None]
+) -> None:
+    app.include_router(_customer_doors(purse, faults, answered))
+    app.include_router(_control_door(purse), dependencies=[Depends(admit)])
+
+
+def _customer_doors(purse: Purse, faults: Faults, answered: Answered) -> APIRouter:
+    router = APIRouter()
+
+    async def worked(request: Request, work: Callable[[Purse, bytes], Response]) -> Response:
+        body = await request.body()
+        plan = faults.strike(*_call_of(request, body))
+        hidden = plan is not None and plan.fault is Fault.STATUS_NOT_FOUND
+        books: Any = _Forgetful(purse) if hidden else purse
+        return await answered(plan, lambda: work(books, body))
+
+    @router.post("/v2/gateway/api/{path:path}")
+    async def momo_api(path: str, request: Request) -> Response:
+        def work(books: Purse, body: bytes) -> Response:
+            status, fields = momo.answer(books, path, body)
+            return told(status, **fields)
+
+        return await worked(request, work)
+
+    @router.post("/v2/payment-requests")
+    @router.get("/v2/payment-requests/{reference}")
+    @router.api_route("/v1/{path:path}", methods=["GET", "POST"])
+    async def payos_api(request: Request) -> Response:
+        def work(books: Purse, body: bytes) -> Response:
+            path, query = request.url.path, request.url.query
+            status, fields, headers = payos.answer(books, request.method, path, query, request.headers, body)
+            answer = told(status, **fields)
+            answer.headers.update(headers)
+            return answer
+
+        return await worked(request, work)
+
+    @router.post("/v2/{path:path}")
+    async def zalopay_api(path: str, request: Request) -> Response:
+        def work(books: Purse, body: bytes) -> Response:
+            return told(200, **zalopay.answer(books, path, body, round(time.time() * 1000)))
+
+        return await worked(request, work)
+
+    @router.post("/merchant_webapi/api/transaction")
+    async def vnpay_api(request: Request) -> Response:
+        return await worked(request, lambda books, body: told(200, **vnpay.answer(books, body)))
+
+    @router.get("/paymentv2/vpcpay.html")
+    def vnpay_page(request: Request) -> Response:
+        status = vnpay.open_page(purse, request.url.query)
+        return Response("<html><body>VNPAY</body></html>", status, media_type="text/html")
+
+    return router
+
+
+def _control_door(purse: Purse) -> APIRouter:
+    router = APIRouter(prefix="/control/providers")
+
+    @router.post("/merchants")
+    def register(merchant: Merchant) -> None:
+        purse.register(merchant.provider, merchant.keys, merchant.balance_vnd)
+
+    @router.post("/decisions")
+    def decide(decision: Decision) -> None:
+        """A payer pays or refuses; a payout in work is done or refused; one that is done comes back."""
+        purse.decide(_known(purse, decision.provider, decision.kind, decision.reference), decision.stage)
+
+    @router.post("/notifications")
+    def tell(what: ToTell) -> list[dict[str, Any]]:
+        """Calls the merchant about an order, and says what it answered."""
+        order = _known(purse, what.provider, what.kind, what.reference)
+        return [_notify(purse, order, what) for _ in range(what.times)]
+
+    @router.get("/{provider}/settlement")
+    def settlement(provider: Provider) -> Response:
+        return Response(settlement_file(purse, provider), media_type="text/csv")
+
+    @router.get("/{provider}/overview")
+    def overview(provider: Provider) -> dict[str, Any]:
+        orders = {f"{order.kind} {order.reference}": order.stage.value for order in purse.orders(provider)}
+        return {"balance_vnd": purse.balance_vnd(provider), "orders": orders}
+
+    return router
+
+
+def settlement_file(purse: Purse, provider: str) -> str:
+    """What moved, one line an order, as CSV: the form is invented here, for none of the four publishes its own."""
+    to = io.StringIO()
+    writer = csv.writer(to, lineterminator="\n")
+    writer.writerow(["provider_reference", "reference", "kind", "amount_vnd", "fee_vnd", "state"])
+    for order in purse.orders(provider):
+        if order.times_done:
+            signed_vnd = order.amount_vnd if order.kind == "collection" else -order.amount_vnd
+            writer.writerow([order.number, order.reference, order.kind, signed_vnd, 0, order.stage.value])
+            if order.stage is Stage.RETURNED:
+                writer.writerow([order.number, order.reference, "return", -signed_vnd, 0, order.stage.value])
+    return to.getvalue()
+
+
+def _notify(purse: Purse, order: Order, what: ToTell) -> dict[str, Any]:
+    merchant = purse.merchant(what.provider)
+    address = str(order.about.get("notification_url") or merchant.get("notification_url", ""))
+    if urlsplit(address).hostname not in _LOOPBACK:
+        raise Contradiction("a simulator calls this machine only")
+    key = "somebody else's" if what.bad_signature else merchant[_SECRET_OF[what.provider]]
+    amount_vnd = order.amount_vnd + what.more_vnd
+    with httpx2.Client(timeout=_ANSWER_SECONDS, trust_env=False, follow_redirects=False) as client:
+        match what.provider:
+            case "vnpay":
+                query = vnpay.notification(purse, order, amount_vnd=amount_vnd, key=key)
+                answer = client.get(f"{address}?{query}")
+            case "momo":
+                answer = _post(client, address, momo.notification(purse, order, amount_vnd=amount_vnd, key=key))
+            case "zalopay":
+                answer = _post(client, address, zalopay.notification(purse, order, amount_vnd=amount_vnd, key=key))
+            case "payos":
+                answer = _post(client, address, payos.notification(order, amount_vnd=amount_vnd, key=key))
+    return {"status": answer.status_code, "body": answer.text}
+
+
+def _post(client: httpx2.Client, address: str, body: bytes) -> httpx2.Response:
+    return client.post(address, content=body, headers={"content-type": "application/json"})
+
+
+def _known(purse: Purse, provider: str, kind: str, reference: str) -> Order:
+    order = purse.find(provider, kind, reference)
+    if order is None:
+        raise HTTPException(404)
+    return order
+
+
+def _call_of(request: Request, body: bytes) -> tuple[Call, str]:
+    """Whether a call asks or inquires, and about which reference: what faults are planned by."""
+    path = request.url.path
+    try:
+        fields = json.loads(body) if body else {}
+    except ValueError:
+        fields = {}
+    fields = fields if isinstance(fields, dict) else {}
+    inquiry = request.method == "GET" or path.rsplit("/", 1)[-1] in _INQUIRIES or "query" in path
+    inquiry = inquiry or fields.get("vnp_Command") == "querydr"
+    named = [str(fields[name]) for name in _REFERENCES if name in fields]
+    asked = parse_qs(request.url.query).get("referenceId", [])
+    reference = (named or asked or [path.rsplit("/", 1)[-1]])[0]
+    return (Call.INQUIRE if inquiry else Call.SUBMIT), reference
