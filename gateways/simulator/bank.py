@@ -1,15 +1,16 @@
 """The bank at work: decides, writes the decision into its books, and only then answers."""
 
 import threading
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gateways.simulator import reports
-from gateways.simulator.behaviour import behaviour_of
+from gateways.simulator.behaviour import Behaviour, behaviour_of
 from gateways.simulator.errors import Contradiction, Unread
 from gateways.simulator.journal import Event, Journal, events
-from gateways.simulator.reading import OrderedFile, digest_of, read_order
+from gateways.simulator.reading import OrderedFile, digest_of, read_order, read_questions
 from gateways.simulator.state import FileState, PaymentFile, State
 
 VIET_NAM = timezone(timedelta(hours=7))
@@ -31,8 +32,10 @@ class Bank:
     """Safe under threads; one process per home."""
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         self._journal = Journal(home)
         self._lock = threading.Lock()
+        self._plans: list[tuple[str, Behaviour]] = []
         self._state = State()
         for event in events(home):
             self._state.apply(event)
@@ -57,12 +60,35 @@ class Bank:
             self._write(self._taken(message_id, digest, order, computer_time))
             return Receipt(202, "ACCEPTED", f"{len(order.payments)} payments received", digest)
 
-    def status(self, message_id: str, computer_time: datetime, settled: bool = True) -> bytes | None:
+    def plan_payment(self, reference: str, behaviour: Behaviour) -> None:
+        """What becomes of payments whose reference fits the pattern, in files that come from now on. The plan is no
+        part of the books; what was decided by it is."""
+        with self._lock:
+            self._plans.insert(0, (reference, behaviour))
+
+    def status(
+        self, message_id: str, computer_time: datetime, listing: reports.Listing = reports.Listing.IN_ORDER
+    ) -> bytes | None:
         """The pain.002 about a file, or None where the bank has no such file."""
         with self._lock:
             self._notice_date(computer_time)
             file = self._state.files.get(message_id)
-            return None if file is None else reports.status_report(file, self._now(computer_time), settled)
+            return None if file is None else reports.status_report(file, self._now(computer_time), listing)
+
+    def verify_accounts(self, message_id: str, content: bytes, computer_time: datetime) -> bytes:
+        """The acmt.024 that answers an acmt.023; nothing is booked, so nothing is written down."""
+        questions = read_questions(content, message_id)
+        return reports.verification_report(message_id, questions, self.now(computer_time))
+
+    def payments_of(self, message_id: str) -> list[tuple[str, str]]:
+        """Reference and account of each payment of a file."""
+        with self._lock:
+            file = self._state.files.get(message_id)
+            return [] if file is None else [(one.end_to_end_id, one.account) for one, _ in file.payments]
+
+    def now(self, computer_time: datetime) -> datetime:
+        with self._lock:
+            return self._now(computer_time)
 
     def statements(self, on: date) -> list[str]:
         with self._lock:
@@ -150,8 +176,12 @@ class Bank:
         """The event of a file that is taken, with what the bank decides on each payment."""
         accepted_here: set[str] = set()
         payments = []
+        planned: dict[str, Behaviour] = {}
         for payment in order.payments:
-            rejected_for = behaviour_of(payment.account).rejected_for
+            decided = self._planned(payment.end_to_end_id)
+            if decided is not None:
+                planned[payment.end_to_end_id] = decided
+            rejected_for = (decided or behaviour_of(payment.account)).rejected_for
             if payment.end_to_end_id in accepted_here or payment.end_to_end_id in self._state.live_references:
                 rejected_for = DUPLICATE
             if rejected_for is None:
@@ -167,7 +197,11 @@ class Bank:
             "debtor_account": order.debtor_account,
             "booking_on": self._state.booking_date(order.execution_on, after_cut_off).isoformat(),
             "payments": payments,
+            "planned": {reference: asdict(behaviour) for reference, behaviour in planned.items()},
         }
+
+    def _planned(self, reference: str) -> Behaviour | None:
+        return next((behaviour for pattern, behaviour in self._plans if fnmatchcase(reference, pattern)), None)
 
     def _now(self, computer_time: datetime) -> datetime:
         return self._state.clock_at or computer_time.astimezone(VIET_NAM)

@@ -34,9 +34,11 @@ class SimulatorControl:
     def close(self) -> None:
         self._client.close()
 
-    def register_client(self, client_id: str, public_key: str) -> None:
-        """`public_key`: PEM, as `gateways.signing.ensure_key` gives it."""
-        self._tell("POST", "/control/clients", {"client_id": client_id, "public_key": public_key})
+    def register_client(self, client_id: str, public_key: str) -> str:
+        """`public_key`: PEM, as `gateways.signing.ensure_key` gives it. Returns the bank's own public key."""
+        told = self._tell("POST", "/control/clients", {"client_id": client_id, "public_key": public_key})
+        bank_public_key: str = told["bank_public_key"]
+        return bank_public_key
 
     def set_clock(self, at: datetime) -> None:
         """The bank's time stands at `at`; files whose date has come are executed."""
@@ -62,10 +64,31 @@ class SimulatorControl:
         nth: int = 1,
         times: int = 1,
         delay_seconds: float = 0,
+        reference: str = "*",
+        account: str = "*",
+        from_at: datetime | None = None,
+        until_at: datetime | None = None,
     ) -> None:
-        """From the `nth` matching call on, `times` times. `message_id` is a pattern such as `*-0002`."""
-        plan = {"fault": fault, "call": call, "message_id": message_id, "nth": nth, "times": times}
-        self._tell("POST", "/control/faults", {**plan, "delay_seconds": delay_seconds})
+        """From the `nth` matching call on, `times` times. `message_id`, `reference` and `account` are patterns such as
+        `*-0002`; `from_at` and `until_at` are instants of the bank's clock, an outage for instance."""
+        plan: dict[str, Any] = {"fault": fault, "call": call, "message_id": message_id, "nth": nth, "times": times}
+        plan |= {"delay_seconds": delay_seconds, "reference": reference, "account": account}
+        window = {"from_at": from_at, "until_at": until_at}
+        plan |= {name: at.isoformat() for name, at in window.items() if at is not None}
+        self._tell("POST", "/control/faults", plan)
+
+    def plan_payment(
+        self,
+        reference: str,
+        *,
+        rejected_for: str | None = None,
+        returned_for: str | None = None,
+        return_days: int = 1,
+        extra_vnd: int = 0,
+    ) -> None:
+        """What becomes of payments whose reference fits the pattern, in files that come from now on."""
+        plan = {"reference": reference, "rejected_for": rejected_for, "returned_for": returned_for}
+        self._tell("POST", "/control/payments", {**plan, "return_days": return_days, "extra_vnd": extra_vnd})
 
     def clear_faults(self) -> None:
         self._tell("DELETE", "/control/faults")

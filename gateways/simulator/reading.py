@@ -5,7 +5,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from cryptography.exceptions import InvalidSignature
@@ -46,6 +46,46 @@ class OrderedFile:
     execution_on: date
     debtor_account: str
     payments: tuple[OrderedPayment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAccount:
+    """One account that a customer asks about."""
+
+    id: str
+    name: str = field(repr=False)
+    account: str = field(repr=False)
+
+
+def read_questions(content: bytes, message_id: str) -> tuple[AskedAccount, ...]:
+    """The accounts an acmt.023 asks about; `Unread` with FF01 where the bank cannot take it."""
+    try:
+        validate(content, "acmt.023.001.04")
+    except BadDocument as error:
+        raise Unread("FF01", str(error)) from error
+    root = etree.fromstring(content, safe_parser())
+    if root.findtext("*/{*}Assgnmt/{*}MsgId") != message_id:
+        raise Unread("FF01", "MsgId is not the one of the address")
+    return tuple(
+        AskedAccount(
+            asked.findtext("{*}Id") or "",
+            asked.findtext("{*}PtyAndAcctId/{*}Pty/{*}Nm") or "",
+            asked.findtext("{*}PtyAndAcctId/{*}Acct/{*}Id/{*}Othr/{*}Id") or "",
+        )
+        for asked in root.iterfind("*/{*}Vrfctn")
+    )
+
+
+def payments_named(content: bytes) -> list[tuple[str, str]]:
+    """Reference and account of each payment, from whatever was sent: a file that cannot be read names none."""
+    try:
+        root = etree.fromstring(content, safe_parser())
+    except etree.XMLSyntaxError:
+        return []
+    return [
+        (payment.findtext("{*}PmtId/{*}EndToEndId") or "", payment.findtext("{*}CdtrAcct/{*}Id/{*}Othr/{*}Id") or "")
+        for payment in root.iter("{*}CdtTrfTxInf")
+    ]
 
 
 def read_order(content: bytes, message_id: str) -> OrderedFile:

@@ -1,21 +1,37 @@
 """What the bank writes: pain.002.001.10 about a file, camt.053.001.08 about a closed day."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, timezone
+from enum import StrEnum
 from io import BytesIO
 from typing import Any
 
 from lxml import etree
 
+from gateways.simulator.behaviour import behaviour_of
+from gateways.simulator.reading import AskedAccount
 from gateways.simulator.state import BIC, AccountStatement, Detail, Entry, FileState, PaymentFile, Statement
 
 _VIET_NAM = timezone(timedelta(hours=7))
 _PREFIX = "urn:iso:std:iso:20022:tech:xsd:"
 _REPORT = "pain.002.001.10"
 STATEMENT = "camt.053.001.08"
+VERIFICATION = "acmt.024.001.04"
 
 
-def status_report(file: PaymentFile, at: datetime, settled: bool = True) -> bytes:
-    """The status of a file and of each payment in it; `settled` False: only that it was received."""
+class Listing(StrEnum):
+    """How a report lists the payments of a file."""
+
+    IN_ORDER = "in_order"
+    NOT_YET = "not_yet"
+    """Not at all: it says only that the file was received."""
+    TWICE = "twice"
+    REVERSED = "reversed"
+
+
+def status_report(file: PaymentFile, at: datetime, listing: Listing = Listing.IN_ORDER) -> bytes:
+    """The status of a file and of each payment in it."""
+    settled = listing is not Listing.NOT_YET
     to = BytesIO()
     with etree.xmlfile(to, encoding="UTF-8") as out:
         out.write_declaration()
@@ -30,7 +46,7 @@ def status_report(file: PaymentFile, at: datetime, settled: bool = True) -> byte
                 if settled and file.reason is not None:
                     _reason(out, file.reason)
             if settled and file.state in (FileState.BOOKED, FileState.WAITING):
-                _write_transactions(out, file)
+                _write_transactions(out, file, listing)
     return to.getvalue()
 
 
@@ -57,11 +73,45 @@ def _group_status(file: PaymentFile) -> str:
     return "ACSC" if file.state is FileState.BOOKED else "ACCP"
 
 
-def _write_transactions(out: Any, file: PaymentFile) -> None:
+def verification_report(message_id: str, questions: Sequence[AskedAccount], at: datetime) -> bytes:
+    """acmt.024.001.04: of each account whether it is the person's, and why not."""
+    to = BytesIO()
+    with etree.xmlfile(to, encoding="UTF-8") as out:
+        out.write_declaration()
+        with out.element("Document", nsmap={None: _PREFIX + VERIFICATION}), out.element("IdVrfctnRpt"):
+            with out.element("Assgnmt"):
+                _text(out, "MsgId", f"{BIC}-{at:%Y%m%d%H%M%S}")
+                _text(out, "CreDtTm", at.isoformat(timespec="seconds"))
+                for name in ("Assgnr", "Assgne"):
+                    with out.element(name), out.element("Agt"), out.element("FinInstnId"):
+                        _text(out, "BICFI", BIC)
+            with out.element("OrgnlAssgnmt"):
+                _text(out, "MsgId", message_id)
+                _text(out, "CreDtTm", at.isoformat(timespec="seconds"))
+            for question in questions:
+                _write_verification(out, question)
+    return to.getvalue()
+
+
+def _write_verification(out: Any, question: AskedAccount) -> None:
+    reason = behaviour_of(question.account).verified_as
+    with out.element("Rpt"):
+        _text(out, "OrgnlId", question.id)
+        _text(out, "Vrfctn", "true" if reason is None else "false")
+        if reason is not None:
+            with out.element("Rsn"):
+                _text(out, "Cd", reason)
+        if reason == "PN02":
+            with out.element("UpdtdPtyAndAcctId"), out.element("Pty"):
+                _text(out, "Nm", f"{question.name} ANH")
+
+
+def _write_transactions(out: Any, file: PaymentFile, listing: Listing) -> None:
+    payments = file.payments[::-1] if listing is Listing.REVERSED else file.payments
     status = "ACSC" if file.state is FileState.BOOKED else "PDNG"
     with out.element("OrgnlPmtInfAndSts"):
         _text(out, "OrgnlPmtInfId", file.payment_info_id)
-        for number, (payment, rejected_for) in enumerate(file.payments, 1):
+        for number, (payment, rejected_for) in enumerate(payments * (1 + (listing is Listing.TWICE)), 1):
             with out.element("TxInfAndSts"):
                 _text(out, "StsId", str(number))
                 _text(out, "OrgnlInstrId", payment.instruction_id)

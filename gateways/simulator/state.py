@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from gateways.simulator.behaviour import behaviour_of
+from gateways.simulator.behaviour import Behaviour, behaviour_of
 from gateways.simulator.journal import Event
 from gateways.simulator.reading import OrderedPayment
 
@@ -39,6 +39,14 @@ class PaymentFile:
     booking_on: date = date.max
     payments: tuple[tuple[OrderedPayment, str | None], ...] = field(default=(), repr=False)
     """Each payment with the reason for which it was rejected, or None."""
+    planned: dict[str, Behaviour] = field(default_factory=dict)
+    """What was decided of single payments by their reference when the file was taken."""
+
+    def behaviour(self, payment: OrderedPayment) -> Behaviour:
+        return self.planned.get(payment.end_to_end_id) or behaviour_of(payment.account)
+
+    def debited_vnd(self, payment: OrderedPayment) -> int:
+        return payment.amount_vnd + self.behaviour(payment).extra_vnd
 
     @property
     def accepted(self) -> list[OrderedPayment]:
@@ -46,7 +54,7 @@ class PaymentFile:
 
     @property
     def accepted_vnd(self) -> int:
-        return sum(payment.amount_vnd for payment in self.accepted)
+        return sum(self.debited_vnd(payment) for payment in self.accepted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +193,7 @@ class State:
             event["debtor_account"],
             date.fromisoformat(event["booking_on"]),
             payments,
+            {reference: Behaviour(**told) for reference, told in event.get("planned", {}).items()},
         )
         self.files[file.message_id] = file
         self._waiting.append(file)
@@ -209,17 +218,17 @@ class State:
             return
         file.state = FileState.BOOKED
         account.balance_vnd -= file.accepted_vnd
-        details = tuple(_outgoing(payment) for payment in file.accepted)
+        details = tuple(_outgoing(payment, file.debited_vnd(payment)) for payment in file.accepted)
         if file.one_debit and details:
             batch = (file.message_id, file.payment_info_id)
             account.entries.append(Entry(file.booking_on, -file.accepted_vnd, "DMCT", details, batch))
         elif details:
             account.entries += [Entry(file.booking_on, -one.amount_vnd, "DMCT", (one,)) for one in details]
         for payment in file.accepted:
-            reason = behaviour_of(payment.account).returned_for
-            if reason is not None:
-                due_on = file.booking_on + timedelta(days=1)
-                self._returns.append((due_on, file.debtor_account, payment, reason))
+            behaviour = file.behaviour(payment)
+            if behaviour.returned_for is not None:
+                due_on = file.booking_on + timedelta(days=behaviour.return_days)
+                self._returns.append((due_on, file.debtor_account, payment, behaviour.returned_for))
 
     def _credit(self, event: Event) -> None:
         account = self.accounts[event["account"]]
@@ -245,13 +254,13 @@ class State:
         for due_on, debtor_account, payment, reason in due:
             account = self.accounts[debtor_account]
             account.balance_vnd += payment.amount_vnd
-            details = (_outgoing(payment),)
+            details = (_outgoing(payment, payment.amount_vnd),)
             account.entries.append(Entry(due_on, payment.amount_vnd, "RRTN", details, return_reason=reason))
 
 
-def _outgoing(payment: OrderedPayment) -> Detail:
+def _outgoing(payment: OrderedPayment, amount_vnd: int) -> Detail:
     return Detail(
-        payment.end_to_end_id, payment.instruction_id, payment.amount_vnd, payment.name, payment.account, payment.text
+        payment.end_to_end_id, payment.instruction_id, amount_vnd, payment.name, payment.account, payment.text
     )
 
 

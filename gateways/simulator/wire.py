@@ -51,6 +51,13 @@ def told(status: int, **told: Any) -> Response:
     return Response(json.dumps(told, ensure_ascii=False), status, media_type="application/json")
 
 
+def refusing(status: int) -> Response:
+    """A server in trouble, or one that has too much to do."""
+    answer = told(status, code="ERROR", text="internal error")
+    answer.headers["retry-after"] = "1"
+    return answer
+
+
 def proxy_page() -> Response:
     """What a proxy in between says when it has lost the bank."""
     return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, media_type="text/html")

@@ -16,7 +16,7 @@ from gateways.contract import Outcome
 from gateways.iso20022 import pain001, pain002
 from gateways.iso20022.schemas import validate
 from gateways.simulator.reading import OrderedPayment
-from gateways.simulator.reports import status_report
+from gateways.simulator.reports import Listing, status_report
 from gateways.simulator.state import FileState, PaymentFile
 
 FUND = "NL67MOCK1020000123"  # mock-bank knows its own accounts by IBAN only
@@ -100,8 +100,8 @@ def test_another_bank_s_duplicate_is_unknown(mock_bank: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("state", FileState)
-@pytest.mark.parametrize("settled", [True, False])
-def test_every_status_report_of_the_simulated_bank_is_valid(state: FileState, settled: bool) -> None:
+@pytest.mark.parametrize("listing", Listing)
+def test_every_status_report_of_the_simulated_bank_is_valid(state: FileState, listing: Listing) -> None:
     payments = tuple(
         (OrderedPayment(f"E{number}", f"I{number}", 1, "970436", "10001", "A", ""), rejected_for)
         for number, rejected_for in enumerate((None, "AC01"))
@@ -109,7 +109,7 @@ def test_every_status_report_of_the_simulated_bank_is_valid(state: FileState, se
     reason = None if state in (FileState.BOOKED, FileState.WAITING) else "AM04"
     file = PaymentFile("M1", "", state, reason, "", "P1", True, "1", date(2026, 11, 25), payments)
 
-    report = status_report(file, datetime.fromisoformat("2026-11-25T09:00:00+07:00"), settled)
+    report = status_report(file, datetime.fromisoformat("2026-11-25T09:00:00+07:00"), listing)
 
     assert schema.check(schema.MESSAGES["pain.002.001.10"], etree.fromstring(report)) == []
     validate(report.replace(b"pain.002.001.10", b"pain.002.001.12"), "pain.002.001.12")
