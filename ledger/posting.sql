@@ -177,6 +177,7 @@ DECLARE
     found text[];
     asked bytea[];
     twins integer[];
+    holders integer[] := array_fill(0, ARRAY[entries]);
     twin integer;
     limited integer[];
     signs integer[];
@@ -262,20 +263,18 @@ BEGIN
             FROM unnest(debit_ids, credit_ids) WITH ORDINALITY l (debit, credit, no)) l;
     END IF;
 
-    -- Entry by entry in the order of the call: a key that came before, a limit that is passed, an id.
+    -- Entry by entry in the order of the call: a key that one before it holds, a limit that is passed, an id. `twins`
+    -- is for each entry the first one with its key, where `holders` keeps the one that was found good for it.
     FOR entry IN 1 .. entries LOOP
         first := last + 1;
         WHILE line_entries[last + 1] = entry LOOP
             last := last + 1;
         END LOOP;
-        twin := twins[entry];
-        IF sqlstates[entry] IS NULL AND twin < entry THEN
-            IF asked[twin] = asked[entry] THEN
-                entry_ids[entry] := entry_ids[twin];
-                replayed[entry] := sqlstates[twin] IS NULL;
-                sqlstates[entry] := sqlstates[twin];
-                reasons[entry] := reasons[twin];
-            ELSE
+        twin := holders[twins[entry]];
+        IF coalesce(sqlstates[entry], 'LG004') = 'LG004' AND twin > 0 THEN
+            replayed[entry] := asked[twin] = asked[entry];
+            entry_ids[entry] := entry_ids[twin];
+            IF NOT replayed[entry] THEN
                 sqlstates[entry] := 'LG003';
                 reasons[entry] := format('key %s stands for another entry of this call', keys[entry]);
             END IF;
@@ -314,6 +313,7 @@ BEGIN
             END IF;
             IF sqlstates[entry] IS NULL THEN
                 entry_ids[entry] := nextval('ledger.entry_entry_id_seq');
+                holders[twins[entry]] := entry;
                 written := written + 1;
             END IF;
         END IF;
