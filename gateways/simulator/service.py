@@ -14,16 +14,17 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateways.simulator.bank import Bank, Receipt
+from gateways.simulator.bank import Bank
+from gateways.simulator.bank_door import BankSeal, bank_door
+from gateways.simulator.behaviour import Behaviour
 from gateways.simulator.errors import Declined, Unsigned
 from gateways.simulator.faults import Call, Fault, Faults, Plan
 from gateways.simulator.providers import open_provider_doors
 from gateways.simulator.purse import Purse
-from gateways.simulator.reading import digest_of, verify_signature
-from gateways.simulator.wire import Cut, Line, proxy_page, told
+from gateways.simulator.wire import Cut, Line, proxy_page, refusing, told
 
 IDLE_SECONDS = 15 * 60
-_MAX_UPLOAD_BYTES = 32 * 1024 * 1024
+_REFUSING_STATUS = {Fault.HTTP_500: 500, Fault.HTTP_503: 503, Fault.TOO_BUSY: 429}
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 Amount = Annotated[int, Field(strict=True, gt=0, lt=10**15)]
@@ -61,6 +62,18 @@ class PlannedFault(BaseModel):
     nth: Annotated[int, Field(ge=1)]
     times: Annotated[int, Field(ge=1)]
     delay_seconds: Annotated[float, Field(ge=0, le=60)]
+    reference: str = "*"
+    account: str = "*"
+    from_at: AwareDatetime | None = None
+    until_at: AwareDatetime | None = None
+
+
+class PlannedPayment(BaseModel):
+    reference: str
+    rejected_for: str | None = None
+    returned_for: str | None = None
+    return_days: Annotated[int, Field(ge=1, le=30)] = 1
+    extra_vnd: Annotated[int, Field(ge=0, lt=10**9)] = 0
 
 
 class DayToClose(BaseModel):
@@ -122,58 +135,13 @@ def application(bank: Bank, control_token: str, stop: Callable[[], None], purse:
         return told(401 if isinstance(error, Unsigned) else 409, code=error.answer_code, text=str(error))
 
     faults = Faults()
-    _open_customer_door(app, bank, faults)
+    seal = BankSeal(bank.home)
+    app.include_router(bank_door(bank, faults, _answered, seal))
     admit = _doorkeeper(control_token)
-    _open_control_door(app, bank, faults, admit)
+    _open_control_door(app, bank, faults, seal, admit)
     if purse is not None:
         open_provider_doors(app, purse, faults, _answered, admit)
     return app
-
-
-def _open_customer_door(app: FastAPI, bank: Bank, faults: Faults) -> None:
-    @app.put("/h2h/payments/{message_id}")
-    async def upload(message_id: str, request: Request) -> Response:
-        content = await _bounded_body(request)
-        if content is None:
-            return told(413, code="TOO_LARGE", text=f"at most {_MAX_UPLOAD_BYTES} bytes are taken")
-        await _verify(request, content, bank)
-
-        def work() -> Response:
-            return _receipt(message_id, bank.receive(message_id, content, _computer_time()))
-
-        return await _answered(faults.strike(Call.SUBMIT, message_id), work)
-
-    @app.get("/h2h/payments/{message_id}/status")
-    async def status(message_id: str, request: Request) -> Response:
-        await _verify(request, b"", bank)
-        plan = faults.strike(Call.INQUIRE, message_id)
-
-        def work() -> Response:
-            late = plan is not None and plan.fault is Fault.STATUS_LATE
-            hidden = plan is not None and plan.fault is Fault.STATUS_NOT_FOUND
-            document = bank.status(message_id, _computer_time(), settled=not late)
-            if document is None or hidden:
-                return told(404, code="NOT_FOUND", text="there is no such file", message_id=message_id)
-            return _document(document)
-
-        return await _answered(plan, work)
-
-    @app.get("/h2h/statements")
-    async def statements(on: date, request: Request) -> Response:
-        await _verify(request, b"", bank)
-        return await _answered(
-            faults.strike(Call.LIST_STATEMENTS, ""), lambda: told(200, statements=bank.statements(on))
-        )
-
-    @app.get("/h2h/statements/{name}")
-    async def statement(name: str, request: Request) -> Response:
-        await _verify(request, b"", bank)
-
-        def work() -> Response:
-            document = bank.statement(name)
-            return told(404, code="NOT_FOUND", text="no such statement") if document is None else _document(document)
-
-        return await _answered(faults.strike(Call.FETCH_STATEMENT, ""), work)
 
 
 def _doorkeeper(control_token: str) -> Callable[[Request], None]:
@@ -186,7 +154,9 @@ def _doorkeeper(control_token: str) -> Callable[[Request], None]:
     return admit
 
 
-def _open_control_door(app: FastAPI, bank: Bank, faults: Faults, admit: Callable[[Request], None]) -> None:
+def _open_control_door(
+    app: FastAPI, bank: Bank, faults: Faults, seal: BankSeal, admit: Callable[[Request], None]
+) -> None:
     guarded = [Depends(admit)]
 
     @app.get("/control/health", dependencies=guarded)
@@ -194,8 +164,9 @@ def _open_control_door(app: FastAPI, bank: Bank, faults: Faults, admit: Callable
         return {"service": "simbank"}
 
     @app.post("/control/clients", dependencies=guarded)
-    def register_client(client: ClientKey) -> None:
+    def register_client(client: ClientKey) -> dict[str, str]:
         bank.register_client(client.client_id, client.public_key)
+        return {"bank_public_key": seal.public_key()}
 
     @app.post("/control/clock", dependencies=guarded)
     def set_clock(bank_time: BankTime) -> None:
@@ -212,6 +183,10 @@ def _open_control_door(app: FastAPI, bank: Bank, faults: Faults, admit: Callable
     @app.post("/control/faults", dependencies=guarded)
     def plan_fault(planned: PlannedFault) -> None:
         faults.plan(Plan(**planned.model_dump()))
+
+    @app.post("/control/payments", dependencies=guarded)
+    def plan_payment(planned: PlannedPayment) -> None:
+        bank.plan_payment(planned.reference, Behaviour(**planned.model_dump(exclude={"reference"})))
 
     @app.delete("/control/faults", dependencies=guarded)
     def clear_faults() -> None:
@@ -232,54 +207,23 @@ async def _answered(plan: Plan | None, work: Callable[[], Response]) -> Response
         return await run_in_threadpool(work)
     if plan.fault is Fault.DROP_BEFORE:
         return Cut(None)
-    if plan.fault is Fault.HTTP_500:
-        return told(500, code="ERROR", text="internal error")
+    if plan.fault in _REFUSING_STATUS:
+        return refusing(_REFUSING_STATUS[plan.fault])
     answer = await run_in_threadpool(work)
     match plan.fault:
         case Fault.DROP_AFTER:
             return Cut(None)
+        case Fault.HTTP_500_AFTER:
+            return refusing(500)
         case Fault.HTML_PAGE:
             return proxy_page()
         case Fault.TRUNCATED:
             return Cut(answer)
+        case Fault.EMPTY_BODY:
+            return Response(status_code=answer.status_code, media_type="application/json")
         case Fault.DELAY:
             await asyncio.sleep(plan.delay_seconds)
     return answer
-
-
-async def _verify(request: Request, body: bytes, bank: Bank) -> None:
-    verify_signature(
-        request.method,
-        request.scope["raw_path"].decode("ascii"),
-        request.scope["query_string"].decode("ascii"),
-        request.headers,
-        body,
-        bank.public_keys(),
-        time.time(),
-    )
-
-
-async def _bounded_body(request: Request) -> bytes | None:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_UPLOAD_BYTES:
-            return None
-    return bytes(body)
-
-
-def _receipt(message_id: str, receipt: Receipt) -> Response:
-    return told(
-        receipt.status,
-        code=receipt.code,
-        text=receipt.text,
-        message_id=message_id,
-        content_digest=receipt.content_digest,
-    )
-
-
-def _document(content: bytes) -> Response:
-    return Response(content, media_type="application/xml", headers={"content-digest": digest_of(content)})
 
 
 def _computer_time() -> datetime:
