@@ -52,7 +52,7 @@ def rows(
 ) -> Iterator[StagedRow]:
     """The rows of one booked entry. If its details do not say all their amounts, the entry is matched as a whole."""
     details = entry.details if entry.details_add_up else ()
-    single = details[0] if len(details) == 1 else None
+    single = len(details) == 1
     returned = _returned(entry, entry.return_reason)
     words = _words(entry.references, entry.return_reason, entry.text, entry.additional_text)
     yield (
@@ -72,7 +72,7 @@ def rows(
         entry.reversal,
         entry.batch_count,
         entry.place,
-        protect(words) if words and single is None else None,
+        protect(words) if words and not single else None,
         code(entry.references.end_to_end_id),
         code(entry.references.instruction_id),
         _found(entry.references, entry.text, entry.additional_text),

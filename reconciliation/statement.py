@@ -8,6 +8,7 @@ A reader yields a `StatementStart`, its entries and a `StatementEnd` for each st
 `StatementRefused` after the last byte if any part could not be read: nothing is used before the reader has finished.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -106,7 +107,8 @@ class Entry:
     """The payer's words where there is one transaction, or field 86."""
     additional_text: str | None = field(default=None, repr=False)
     """The bank's words (AddtlTxInf, AddtlNtryInf), or the supplementary details of an MT940 entry."""
-    details: tuple[Detail, ...] = ()
+    details: Collection[Detail] = ()
+    """In the order of the file; those of a long batch are not held in memory."""
 
     @property
     def signed_amount(self) -> int:

@@ -21,6 +21,7 @@ from reconciliation.formats.amounts import Unreadable
 from reconciliation.formats.camt_elements import LOCAL_NAMES, local_name
 from reconciliation.formats.camt_entry import ForeignEntry, RawDetail, read_detail, read_entry
 from reconciliation.formats.camt_header import read_header, read_page
+from reconciliation.formats.spooled import Spooled
 from reconciliation.statement import Entry, EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
 
 _FAMILIES: Final = {"Stmt": "camt.053", "Rpt": "camt.052", "Ntfctn": "camt.054"}
@@ -74,7 +75,7 @@ class _Reading:
         self.problems: list[Problem] = []
         self._message_page: Page | None = None
         self._open: _Open | None = None
-        self._details: list[RawDetail] = []
+        self._details: Spooled[RawDetail] = Spooled()
 
     def refuse(self, code: ProblemCode, place: str, detail: str) -> None:
         self.problems.append(Problem(code, place, detail))
@@ -102,8 +103,8 @@ class _Reading:
             name = LOCAL_NAMES[element.tag]
             if name == "TxDtls":
                 if self._is_detail(element):
-                    self._details.append(read_detail(element))
-                    element.clear()
+                    self._details.add(read_detail(element))
+                    _free_detail(element)
             elif name == "Ntry":
                 opened = self._statement_of(element.getparent())
                 if opened is not None:
@@ -142,7 +143,7 @@ class _Reading:
         return self._open
 
     def _entry(self, opened: _Open, element: etree._Element) -> Entry | None:
-        details, self._details = self._details, []
+        details, self._details = self._details, Spooled()
         opened.position += 1
         place = f"{opened.place}/Ntry[{opened.position}]"
         entry = None
@@ -194,6 +195,14 @@ def _place(element: etree._Element, path: str) -> str:
     """The path, and the line where the parser still counts lines."""
     line = element.sourceline
     return f"line {line}, {path}" if isinstance(line, int) and line < _LINES_COUNTED else path
+
+
+def _free_detail(element: etree._Element) -> None:
+    """Lets go of a detail that has been read, and of the one before it, but not of what tells of the whole batch."""
+    element.clear()
+    before = element.getprevious()
+    if before is not None and before.tag == element.tag:
+        element.getparent().remove(before)  # type: ignore[union-attr]
 
 
 def _free(element: etree._Element) -> None:

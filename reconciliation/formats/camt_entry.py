@@ -1,6 +1,6 @@
 """One camt entry with its transaction details."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -19,6 +19,7 @@ from reconciliation.formats.camt_elements import (
     text_at,
     text_of,
 )
+from reconciliation.formats.spooled import Spooled
 from reconciliation.statement import NO_REFERENCES, BankReferences, Detail, Entry, EntryStatus, Sign, Statement
 
 _SIGNS: Final = {"CRDT": Sign.CREDIT, "DBIT": Sign.DEBIT}
@@ -99,7 +100,7 @@ def read_detail(element: etree._Element) -> RawDetail:
 
 
 def read_entry(
-    element: etree._Element, place: str, statement: Statement, raw_details: list[RawDetail]
+    element: etree._Element, place: str, statement: Statement, raw_details: Spooled[RawDetail]
 ) -> tuple[Entry, list[Problem]]:
     """Reads an Ntry element, and names the details whose amounts cannot be (their place is relative to the entry)."""
     fields = children(element)
@@ -109,9 +110,9 @@ def read_entry(
     status = _status(fields.get("Sts"))
     amount = _amount(fields.get("Amt"), statement.currency, status)
     impossible: list[Problem] = []
-    details = tuple(_detail(raw, position, sign, statement, impossible) for position, raw in enumerate(raw_details, 1))
+    details = _details(raw_details, sign, statement, impossible)
     count, batch = _batch(element, fields)
-    single = details[0] if len(details) == 1 and count in (None, 1) else _NO_DETAIL
+    single = next(iter(details)) if len(details) == 1 and count in (None, 1) else _NO_DETAIL
     entry = Entry(
         place=place,
         sign=sign,
@@ -225,6 +226,40 @@ def _batch(entry: etree._Element, fields: dict[str, etree._Element]) -> tuple[in
     total = sum(int(count[:15]) for count in counts if count and count.isascii() and count.isdigit())
     only = batches[0] if len(batches) == 1 else None
     return total or None, BankReferences(payment_info_id=text_at(only, "PmtInfId"), message_id=text_at(only, "MsgId"))
+
+
+_HELD_AT_MOST: Final = 500
+"""Details of one entry that are held in memory; of a longer batch each is made anew when it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The details of a long batch."""
+
+    raw: Spooled[RawDetail]
+    sign: Sign
+    statement: Statement
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __contains__(self, detail: object) -> bool:
+        return any(own == detail for own in self)
+
+    def __iter__(self) -> Iterator[Detail]:
+        return (_detail(raw, place, self.sign, self.statement, []) for place, raw in enumerate(self.raw, 1))
+
+
+def _details(
+    raw_details: Spooled[RawDetail], sign: Sign, statement: Statement, impossible: list[Problem]
+) -> Collection[Detail]:
+    """The details, each read once now so that what cannot be is found before the entry is used."""
+    made = (_detail(raw, position, sign, statement, impossible) for position, raw in enumerate(raw_details, 1))
+    if len(raw_details) <= _HELD_AT_MOST:
+        return tuple(made)
+    for _ in made:
+        pass
+    return _Batch(raw_details, sign, statement)
 
 
 def _detail(raw: RawDetail, position: int, entry_sign: Sign, statement: Statement, impossible: list[Problem]) -> Detail:

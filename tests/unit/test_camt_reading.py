@@ -2,11 +2,14 @@
 
 import io
 from datetime import date
+from pathlib import Path
 
+import bank_paper
 import pytest
+from bank_paper import Batch, Line
 
 from reconciliation.errors import ProblemCode, StatementRefused
-from reconciliation.formats import camt
+from reconciliation.formats import camt, read_statements
 from reconciliation.statement import Entry, EntryStatus, Sign, StatementEnd, StatementEvent, StatementStart
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
@@ -295,8 +298,8 @@ def test_a_batch_debit_with_a_detail_for_each_payment() -> None:
         ("PN1", 4_250_000),
         ("PN2", 3_800_500),
     ]
-    assert read_.details[0].references.instruction_id == "IPN1"
-    assert (read_.details[0].counterparty_account, read_.details[0].counterparty_name) == (
+    assert next(iter(read_.details)).references.instruction_id == "IPN1"
+    assert (next(iter(read_.details)).counterparty_account, next(iter(read_.details)).counterparty_name) == (
         "0011004123456",
         "NGUYEN VAN AN",
     )
@@ -349,14 +352,14 @@ def test_a_return_that_repeats_the_parties_of_the_payment_still_names_the_other_
         "<CdtrAcct><Id><Othr><Id>0011004123456</Id></Othr></Id></CdtrAcct></RltdPties></TxDtls></NtryDtls>"
     )
     (read_,) = read_entries(document(entry(inside=inside)))
-    assert read_.details[0].counterparty_account == "0011004123456"
-    assert read_.details[0].virtual_account is None
+    assert next(iter(read_.details)).counterparty_account == "0011004123456"
+    assert next(iter(read_.details)).virtual_account is None
 
 
 def test_a_detail_in_another_currency_is_information_and_an_impossible_one_is_said() -> None:
     inside = '<NtryDtls><TxDtls><Amt Ccy="{}">{}</Amt></TxDtls></NtryDtls>'
     (foreign,) = read_entries(document(entry(inside=inside.format("USD", "2.5"))))
-    assert foreign.details[0].amount is None
+    assert next(iter(foreign.details)).amount is None
     end = read_end(document(entry(inside=inside.format("VND", "2.5"))))
     assert [problem.code for problem in end.contradictions] == [ProblemCode.DETAIL]
     assert end.entries == 1
@@ -365,7 +368,7 @@ def test_a_detail_in_another_currency_is_information_and_an_impossible_one_is_sa
 def test_details_inherit_the_sign_of_their_entry() -> None:
     inside = '<NtryDtls><TxDtls><AmtDtls><TxAmt><Amt Ccy="VND">1000</Amt></TxAmt></AmtDtls></TxDtls></NtryDtls>'
     (read_,) = read_entries(document(entry(sign="DBIT", inside=inside)))
-    assert (read_.details[0].sign, read_.details[0].amount) == (Sign.DEBIT, 1000)
+    assert (next(iter(read_.details)).sign, next(iter(read_.details)).amount) == (Sign.DEBIT, 1000)
 
 
 def test_several_accounts_in_one_file_stay_apart() -> None:
@@ -399,7 +402,7 @@ def test_oldest_names_no_namespace_wrappers_and_pages_are_read() -> None:
     assert (start.statement.page.number, start.statement.page.last) == (2, True)
     assert isinstance(read_, Entry)
     assert (read_.batch_count, read_.booked_on) == (3, date(2026, 12, 1))
-    assert read_.details[0].references.end_to_end_id == "X"
+    assert next(iter(read_.details)).references.end_to_end_id == "X"
     assert isinstance(end, StatementEnd)
 
 
@@ -470,9 +473,24 @@ def test_what_a_bank_adds_for_its_own_use_is_no_detail() -> None:
     inside = f"<NtryDtls><TxDtls><Refs><EndToEndId>PN1</EndToEndId></Refs>{added}</TxDtls></NtryDtls>"
     first, second = read_entries(document(entry(inside=inside) + added + entry(inside=inside)))
     assert [len(first.details), len(second.details)] == [1, 1]
-    assert first.details[0].references.end_to_end_id == "PN1"
+    assert next(iter(first.details)).references.end_to_end_id == "PN1"
 
 
 def test_entries_outside_a_statement_do_not_count() -> None:
     inside = entry() + f"<SplmtryData><Envlp>{entry('9')}</Envlp></SplmtryData>"
     assert read_end(document(inside)).sum_credits == 1000
+
+
+def test_a_booking_for_many_payments_is_read_flat(tmp_path: Path) -> None:
+    lines = tuple(Line(-1_000 - number, f"PN{number:012d}") for number in range(2_000))
+    day, total = date(2026, 11, 2), sum(-line.amount_vnd for line in lines)
+    paper = bank_paper.document(
+        "8800000000001", day, [Batch(lines, "BATCH1")], sequence=1, opening_vnd=total, closing_vnd=0, from_on=day
+    )
+    path = tmp_path / "batch.xml"
+    path.write_text(paper, encoding="utf-8")
+    (batch,) = (event for event in read_statements(path) if isinstance(event, Entry))
+    assert not isinstance(batch.details, tuple)
+    assert (len(batch.details), batch.details_add_up, batch.batch_count) == (2_000, True, 2_000)
+    assert [detail.amount for detail in batch.details] == [-line.amount_vnd for line in lines]
+    assert batch.references.payment_info_id == "BATCH1"
