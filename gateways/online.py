@@ -199,8 +199,9 @@ class OnlineCapabilities:
 
 
 def read_sheet(path: Path) -> OnlineCapabilities:
-    """The capabilities in a sheet (YAML)."""
+    """The capabilities in a sheet (YAML), which may hold codes and other facts beside them."""
     sheet = yaml.safe_load(path.read_text("utf-8"))
+    sheet = sheet.get("capabilities", sheet)
     return OnlineCapabilities(
         **sheet
         | {

@@ -19,6 +19,7 @@ _SIGNED = ("debitResourceNumber", "debitName", "creditResourceNumber", "creditNa
 _GOOD_CODES = frozenset({"000", "00"})
 """One source writes `000`, the other `00`; both are taken, since neither is used for anything else."""
 _NOT_FOUND = "51173"
+OWN_BIN = "970422"
 
 
 class TransferType(StrEnum):
@@ -55,7 +56,7 @@ def transfer_body(
     remark: str,
 ) -> dict[str, str]:
     """The body of `make-transfer-partner`: amounts are text, an account at MB itself goes in-house."""
-    inhouse = bank_bin == "970422"
+    inhouse = bank_bin == OWN_BIN
     return {
         "serviceType": "CHI_HO",
         "customerType": "DOANH_NGHIEP",

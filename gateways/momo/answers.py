@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateways.contract import Outcome
+from gateways.contract import NameCheck, Outcome
 from gateways.errors import Ambiguous, BadBatch
 from gateways.http import Answer
-from gateways.iso20022.codes import NameCheck
 from gateways.line import require_echo, told, whole_vnd
 from gateways.momo import codes
 from gateways.momo.signing import Keys, Operation, verifies

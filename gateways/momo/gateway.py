@@ -7,10 +7,10 @@ from collections.abc import Callable
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from gateways.contract import NameCheck
 from gateways.credentials import Profile, credentials_for
 from gateways.errors import Ambiguous, NotSent, UnsafeKey
 from gateways.http import Answer
-from gateways.iso20022.codes import NameCheck
 from gateways.line import Line, failed_call
 from gateways.macs import rsa_public_key
 from gateways.momo import answers, requests
