@@ -6,6 +6,7 @@ An account is a chart code with an optional qualifier, written `in_transit.simba
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, select, text
 
 from ledger import tables
 from ledger.errors import ChartInvalid, UnknownAccount, refusals
+from ledger.statutory import StatutoryNumber, from_chart
 
 
 class NormalSide(StrEnum):
@@ -32,25 +34,26 @@ class BalanceLimit(StrEnum):
     NEVER_POSITIVE = "never_positive"
 
 
-class Confidence(StrEnum):
-    """How sure the statutory number is."""
-
-    OFFICIAL = "official"
-    SECONDARY = "secondary"
-    UNCONFIRMED = "unconfirmed"
-
-
 @dataclass(frozen=True, slots=True)
 class ChartAccount:
-    """One account of the chart; `statutory_number` is its number (số hiệu) in the fund's statutory chart, if known."""
+    """One account of the chart, for business dated from `valid_from` to the end of `valid_until`.
+
+    `funds` are those whose lines may stand on it, null for every fund. `statutory` are its numbers in the fund's
+    statutory chart, by their time.
+    """
 
     code: str
     name: str
     name_en: str
+    funds: tuple[str, ...] | None
     normal_side: NormalSide
     limit: BalanceLimit
-    statutory_number: str | None
-    confidence: Confidence
+    valid_from: date
+    valid_until: date | None
+    statutory: tuple[StatutoryNumber, ...]
+
+    def holds_on(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +82,24 @@ def chart() -> Mapping[str, ChartAccount]:
 def read_chart(source: str) -> dict[str, ChartAccount]:
     accounts: dict[str, ChartAccount] = {}
     for code, given in yaml.safe_load(source).items():
+        if code.startswith("."):
+            continue  # words that accounts share
         try:
             account = ChartAccount(
                 code=code,
                 name=given.pop("name"),
                 name_en=given.pop("name_en"),
+                funds=tuple(given.pop("funds")) if "funds" in given else None,
                 normal_side=NormalSide(given.pop("normal_side")),
                 limit=BalanceLimit(given.pop("limit", BalanceLimit.NONE)),
-                statutory_number=given.pop("statutory_number"),
-                confidence=Confidence(given.pop("confidence")),
+                valid_from=given.pop("valid_from"),
+                valid_until=given.pop("valid_until"),
+                statutory=from_chart(code, given.pop("statutory")),
             )
         except (KeyError, ValueError) as error:
             raise ChartInvalid(f"account {code} of the chart: {error}") from error
         if given:
             raise ChartInvalid(f"account {code} of the chart: unknown fields {', '.join(given)}")
-        if account.statutory_number is None and account.confidence is not Confidence.UNCONFIRMED:
-            raise ChartInvalid(f"account {code} of the chart: no statutory number, so its confidence is unconfirmed")
         accounts[code] = account
     return accounts
 

@@ -10,7 +10,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from engine.cli import reading
+from engine.cli import chart, reading
 from engine.cli.calling import AsJson, ExistingFile, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.database import addresses, upgrade
@@ -24,6 +24,7 @@ from ledger.seals import key_id_of, seal_entries
 database_commands = typer.Typer(no_args_is_help=True, help="The database in use.")
 ledger_commands = typer.Typer(no_args_is_help=True, help="Sổ cái.")
 ledger_commands.add_typer(reading.app)
+ledger_commands.add_typer(chart.app)
 
 
 @database_commands.command("upgrade")

@@ -1,7 +1,8 @@
 """Reading the ledger: trial balance, statement, journal and open items, on any day and as known at any instant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from sqlalchemy import Connection
 
 from engine.cli.calling import AsJson, On, day_of, opened
+from engine.cli.chart import MappingFile, numbered
 from engine.cli.printing import err, print_trial_balance
 from engine.cli.tables import Destination, Format, FormatOption, Listing, Output, deliver, deliver_object
 from engine.clock import VIET_NAM
@@ -17,9 +19,10 @@ from engine.installation import Installation
 from ledger import balances
 from ledger.accounts import find_account
 from ledger.journal import JOURNAL_COLUMNS, journal, stream_journal
+from ledger.money import Dong
 from ledger.open_items import open_item_columns, open_items, stream_open_items
 from ledger.places import Place
-from ledger.sheets import Column, Kind
+from ledger.sheets import Cell, Column, Kind
 from ledger.statement import STATEMENT_COLUMNS, StatementLine, opening_balance, statement, stream_statement
 from ledger.window import Window
 
@@ -45,6 +48,7 @@ def ledger_trial_balance(
     until: Until = None,
     known_at: KnownAt = None,
     fund: Annotated[str | None, typer.Option("--fund", help="Of the lines of one fund alone.")] = None,
+    mapping: MappingFile = None,
     form: FormatOption = Format.TABLE,
     output: Output = None,
     as_json: AsJson = False,
@@ -57,7 +61,7 @@ def ledger_trial_balance(
     window = _window(since, on or until, known_at)
     with _reading() as (installation, connection):
         rows = balances.turnover(connection, window, fund)
-        if whole and to.form is Format.TABLE:
+        if whole and mapping is None and to.form is Format.TABLE:
             print_trial_balance(
                 [
                     balances.TrialBalanceRow(r.account, r.name, r.name_en, r.closing_debit, r.closing_credit)
@@ -65,8 +69,12 @@ def ledger_trial_balance(
                 ]
             )
         else:
-            made_at = installation.clock().now()
-            deliver(_closing(rows) if whole else _period(rows), to, made_at)
+            day = window.until or installation.clock().today()
+            listing = _closing(rows) if whole else _period(rows)
+            if to.form is not Format.JSON:
+                listing = replace(listing, rows=[*listing.rows, _total(listing)])
+            listing = numbered(listing, mapping, (0,), lambda _: day)
+            deliver(listing, to, installation.clock().now())
 
 
 _CLOSING_COLUMNS = (
@@ -80,12 +88,21 @@ _CLOSING_COLUMNS = (
 
 def _closing(rows: list[balances.TurnoverRow]) -> Listing:
     shown = [(r.account, r.name, r.name_en, r.closing_debit, r.closing_credit) for r in rows]
-    return Listing("Bảng cân đối tài khoản", _CLOSING_COLUMNS, shown)
+    return Listing("Bảng cân đối tài khoản", _CLOSING_COLUMNS, shown, _BEYOND_SCREEN)
 
 
 def _period(rows: list[balances.TurnoverRow]) -> Listing:
     shown = [(r.account, r.name, r.name_en, *r[4:]) for r in rows]
-    return Listing("Bảng cân đối số phát sinh", balances.TURNOVER_COLUMNS, shown)
+    return Listing("Bảng cân đối số phát sinh", balances.TURNOVER_COLUMNS, shown, _BEYOND_SCREEN)
+
+
+def _total(listing: Listing) -> tuple[Cell, ...]:
+    """The row that shows both sides alike."""
+    sums = [
+        sum(cell.vnd for cell in cells if isinstance(cell, Dong)) if column.kind is Kind.MONEY else None
+        for column, cells in zip(listing.columns, zip(*listing.rows, strict=True), strict=False)
+    ] or [None] * len(listing.columns)
+    return ("", "Cộng", "Total", *sums[3:])
 
 
 @app.command("statement")
@@ -96,6 +113,7 @@ def ledger_statement(
     known_at: KnownAt = None,
     after: After = None,
     limit: Limit = None,
+    mapping: MappingFile = None,
     form: FormatOption = Format.TABLE,
     output: Output = None,
     as_json: AsJson = False,
@@ -118,7 +136,8 @@ def ledger_statement(
                 closing = line.balance
                 yield line
 
-        listing = Listing(f"{found.code} {found.name}", STATEMENT_COLUMNS, passing())
+        listing = Listing(f"{found.code} {found.name}", STATEMENT_COLUMNS, passing(), _BEYOND_SCREEN)
+        listing = numbered(listing, mapping, _CONTRA, _business_on)
         following = page.next if page is not None else None
         if to.form is Format.JSON:
             head = {"account": found.code, "name": found.name, "opening": opening.vnd}
@@ -135,6 +154,7 @@ def ledger_journal(
     known_at: KnownAt = None,
     after: After = None,
     limit: Limit = None,
+    mapping: MappingFile = None,
     form: FormatOption = Format.TABLE,
     output: Output = None,
     as_json: AsJson = False,
@@ -147,7 +167,9 @@ def ledger_journal(
     with _reading() as (installation, connection):
         page = None if limit is None else journal(connection, window, after=place, limit=limit)
         lines = stream_journal(connection, window) if page is None else page.lines
-        listing = Listing("Nhật ký chung", JOURNAL_COLUMNS, lines)
+        listing = numbered(
+            Listing("Nhật ký chung", JOURNAL_COLUMNS, lines, _BEYOND_SCREEN), mapping, _BOTH_SIDES, _business_on
+        )
         following = page.next if page is not None else None
         if to.form is Format.JSON:
             deliver_object(listing, to, {}, lambda: {"next": following and str(following)})
@@ -182,6 +204,21 @@ def ledger_open_items(
         deliver(listing, to, installation.clock().now())
         if following is not None:
             err.print(f"There is more than {_LINES_ON_SCREEN} items: use --format json, csv or xlsx.")
+
+
+_BEYOND_SCREEN = frozenset(
+    {"line", "recorded_at", "event", "description", "fund", "run", "person", "contra_reference", "name_en"}
+)
+_CONTRA = tuple(at for at, column in enumerate(STATEMENT_COLUMNS) if column.name == "contra_account")
+_BOTH_SIDES = tuple(
+    at for at, column in enumerate(JOURNAL_COLUMNS) if column.name in ("debit_account", "credit_account")
+)
+
+
+def _business_on(row: Sequence[Cell]) -> date:
+    """Of a line of a statement or of the journal: both have it in the same place."""
+    on = row[2]
+    return on if isinstance(on, date) else date.max
 
 
 @contextmanager

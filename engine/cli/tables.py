@@ -76,11 +76,12 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A table to print: its columns, and its rows as they come."""
+    """A table to print: its columns, and its rows as they come. A screen has room for some columns only."""
 
     title: str
     columns: Sequence[Column]
     rows: Iterable[Sequence[Cell]]
+    beyond_screen: frozenset[str] = frozenset()
 
     def objects(self) -> Iterator[dict[str, Any]]:
         names = [column.name for column in self.columns]
@@ -100,7 +101,7 @@ def plain(cell: Cell) -> str | int | None:
 def deliver(listing: Listing, to: Destination, made_at: datetime) -> None:
     """Prints a listing; JSON is a list of its rows."""
     if to.form is Format.TABLE:
-        print_table(listing.title, list(listing.objects()))
+        print_table(listing.title, [_on_screen(row, listing.beyond_screen) for row in listing.objects()])
     elif to.form is Format.CSV:
         with to.opened() as file:
             write_csv(file, listing.columns, listing.rows)
@@ -113,6 +114,10 @@ def deliver(listing: Listing, to: Destination, made_at: datetime) -> None:
         with to.opened() as file:
             _write_list(file, listing)
             file.write("\n")
+
+
+def _on_screen(row: Mapping[str, Any], beyond: frozenset[str]) -> dict[str, Any]:
+    return {name: "" if value is None else value for name, value in row.items() if name not in beyond}
 
 
 def deliver_object(

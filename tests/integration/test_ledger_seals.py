@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from conftest import TestDatabase
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ledger_command import LedgerCommand, ledger_command
 from sqlalchemy import Connection, Engine, text
 
 from ledger.accounts import open_account
@@ -301,3 +303,47 @@ def test_an_entry_is_proved_by_its_path_to_the_signed_root(application: Engine) 
             assert proof_difference(proof) is None
             assert proof_difference(proof | {"position": proof["position"] % 5 + 1}) is not None
             assert proof_difference(proof | {"content_hash": "00" * 32}) is not None
+
+
+@pytest.fixture
+def thuchi(
+    test_database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> LedgerCommand:
+    return ledger_command(test_database, tmp_path / "home", monkeypatch, capsys)
+
+
+def test_sealing_exporting_proving_and_changing_the_key(
+    thuchi: LedgerCommand, application: Engine, tmp_path: Path
+) -> None:
+    post_many(application, "a", "b", "c", "d")
+    (first,) = thuchi("seal", "--json").json
+    assert first["entries"] == 4
+    assert thuchi("seal", "--json").json == []
+    key = tmp_path / "home" / "keys" / "seal.pem"
+    key.rename(tmp_path / "old.pem")
+    post_many(application, "e")
+    (second,) = thuchi("seal", "--json").json
+    assert first["key"] != second["key"]
+    assert thuchi("verify", "--json").json["seals_match"] is True
+    thuchi("export", str(tmp_path / "new"))
+    key.unlink()
+    (tmp_path / "old.pem").rename(key)
+    thuchi("export", str(tmp_path / "old"), "--until-seal", "1")
+    new, old = (["--public-key", str(tmp_path / name / "public-key.pem")] for name in ("new", "old"))
+    for name, keys, seals in (("old", old, 1), ("new", [*old, *new], 2)):
+        found = thuchi("verify", "--export", str(tmp_path / name), *keys, "--json").json
+        assert (found["seals"], found["first_difference"]) == (seals, None)
+        assert found["head"] == (first, second)[seals - 1]["hash"]
+    refused = thuchi("verify", "--export", str(tmp_path / "new"), *new)
+    assert refused.code == 1
+    assert f"none of the given public keys is {first['key']}" in refused.err
+    (tmp_path / "new" / "seals.jsonl").unlink()
+    assert thuchi("verify", "--export", str(tmp_path / "new"), *new).code == 2
+    proof = tmp_path / "proof.json"
+    for entry, key_id in ((1, first["key"]), (4, first["key"]), (5, second["key"])):
+        proof.write_text(thuchi("prove", str(entry)).out, encoding="utf-8")
+        checked = thuchi("check-proof", str(proof), "--json").json
+        assert (checked["entry"], checked["key"], checked["holds"]) == (entry, key_id, True)
+    proof.write_text(proof.read_text(encoding="utf-8").replace('"position": 5', '"position": 4'), encoding="utf-8")
+    assert thuchi("check-proof", str(proof)).code == 1
+    assert thuchi("prove", "99").code == 2
