@@ -22,7 +22,7 @@ from engine.errors import WrongInput
 from engine.law.calendar import Month
 from engine.law.parameters import Parameters
 from engine.people.workbook import Problems, Row, fold, read_every_sheet
-from engine.people.xlsx import Cell, XlsxSheet
+from engine.people.xlsx import Cell, XlsxSheet, printable
 
 _OLD_WORKBOOK = bytes.fromhex("d0cf11e0a1b11ae1")
 _MONTH = re.compile(r"(?<![0-9/])([0-9]{1,2}) ?(?:/|-|NAM) ?([0-9]{4})")
@@ -69,22 +69,23 @@ class DeclaredMonth:
 
 def read_declaration(path: Path, received_on: date, law: Parameters, problems: Problems) -> DeclaredMonth:
     """Reads a declaration; every problem of every row is noted."""
+    name = printable(path.name)
     if path.suffix.lower() != ".xlsx":
-        raise WrongInput([f"{path.name}: a declaration is an XLSX workbook"])
+        raise WrongInput([f"{name}: a declaration is an XLSX workbook"])
     with path.open("rb") as file:
         if file.read(len(_OLD_WORKBOOK)) == _OLD_WORKBOOK:
-            raise WrongInput([f"{path.name}: is an old XLS or a password-protected workbook: save it as plain XLSX"])
+            raise WrongInput([f"{name}: is an old XLS or a password-protected workbook: save it as plain XLSX"])
     found = [(sheet, table) for sheet in read_every_sheet(path) if (table := find_table(sheet.grid))]
     if len(found) == 1:
-        return _read(path.name, *found[0], received_on, law, problems)
+        return _read(name, *found[0], received_on, law, problems)
     if found:
         # The second one may be a copy or the rest of the list; only its office knows.
         names = ", ".join(f"{sheet.name} (hidden)" if sheet.hidden else sheet.name for sheet, _ in found)
-        problems.add(path.name, f"the sheets {names} all hold form D02-LT: hand in one")
+        problems.add(name, f"the sheets {names} all hold form D02-LT: hand in one")
     else:
         rule = "no sheet has the columns of form D02-LT: neither their numbers (A, B, 1, 2 …) nor words"
-        problems.add(path.name, rule)
-    return DeclaredMonth(path.name, None, None, None, (), problems, {})
+        problems.add(name, rule)
+    return DeclaredMonth(name, None, None, None, (), problems, {})
 
 
 def _read(

@@ -123,6 +123,8 @@ def _by_former_number(
     for number, one in mentioned.items():
         if number not in ids and one.name is not None and one.birth_date is not None:
             unknown.setdefault((fold(one.name), one.birth_date), []).append(number)
+    if not unknown:
+        return {}
     former: dict[tuple[str, date], list[tuple[UUID, str]]] = {}
     for known in connection.execute(
         _FORMER_STAFF,

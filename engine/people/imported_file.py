@@ -49,7 +49,8 @@ def keep(
         insert(imported_file).values(
             sha256=arrival.sha256,
             kind=arrival.kind,
-            file_name=arrival.path.name,
+            # A name may hold bytes that are no text; the database keeps text only.
+            file_name=arrival.path.name.encode(errors="replace").decode(),
             rows=rows,
             outcome=dict(outcome),
             recorded_at=recorded_at,

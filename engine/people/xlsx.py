@@ -168,12 +168,13 @@ class XlsxWorkbook:
 @contextmanager
 def open_workbook(path: Path) -> Iterator[XlsxWorkbook]:
     """Opens a workbook and reads what its sheets refer to; whatever is no readable XLSX is refused by name."""
-    with _told_of(path.name):
+    name = printable(path.name)
+    with _told_of(name):
         _refuse_great_directory(path)
         archive = zipfile.ZipFile(path)
     with archive:
-        _refuse_bomb(path.name, archive)
-        yield _opened(path.name, archive)
+        _refuse_bomb(name, archive)
+        yield _opened(name, archive)
 
 
 @contextmanager
@@ -190,7 +191,7 @@ def _refuse_great_directory(path: Path) -> None:
     """Looks at the end record of the archive, before its directory is read into memory."""
     size = path.stat().st_size
     if size > _MOST_FILE_BYTES:
-        raise WrongInput([f"{path.name}: larger than {_MOST_FILE_BYTES >> 20} MiB"])
+        raise WrongInput([f"{printable(path.name)}: larger than {_MOST_FILE_BYTES >> 20} MiB"])
     with path.open("rb") as file:
         file.seek(max(0, size - (1 << 16) - 2 * _END_OF_DIRECTORY.size))
         tail = file.read()
@@ -199,7 +200,7 @@ def _refuse_great_directory(path: Path) -> None:
         raise zipfile.BadZipFile("it is no ZIP archive")
     directory_bytes = _END_OF_DIRECTORY.unpack_from(tail, at)[5]
     if directory_bytes > _MOST_DIRECTORY_BYTES or tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
-        raise WrongInput([f"{path.name}: an archive of too many parts; refused as a ZIP bomb"])
+        raise WrongInput([f"{printable(path.name)}: an archive of too many parts; refused as a ZIP bomb"])
 
 
 def _refuse_bomb(name: str, archive: zipfile.ZipFile) -> None:

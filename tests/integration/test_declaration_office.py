@@ -365,3 +365,14 @@ def test_of_two_columns_of_numbers_that_of_social_insurance_counts(tmp_path: Pat
     row = [1, "Trần Thị Hoa", "8000000001", "079190000001", "7900000001", date(1990, 2, 3), 10_000_000]
     ((_, worker),) = _read(_book(tmp_path / "a.xlsx", [*ABOVE, words, row])).workers
     assert worker.number == "7900000001"
+
+
+def test_the_name_of_a_file_may_be_anything(take_in: Callable[[Path], DeclarationImported], tmp_path: Path) -> None:
+    wrong = _book(tmp_path / "a\x1b[31m.xlsx", _form(_worker(1, c4=None)))
+    assert _problems(wrong) == [
+        "a\N{REPLACEMENT CHARACTER}[31m.xlsx, sheet D02-LT, row 6, column 4 Hệ số/Mức lương: must be filled in"
+    ]
+    good = tmp_path / "\udcff.xlsx"
+    _book(tmp_path / "b.xlsx", _form(_worker(1))).rename(good)
+    assert take_in(good).staff == 1
+    assert take_in(good).already
