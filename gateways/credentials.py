@@ -59,7 +59,11 @@ class Profile:
     base_url: str
     credentials_path: Path = field(repr=False)
     notification_url: str = ""
+    """Where the provider tells us, from outside: without a query, since some providers cut it off."""
     return_url: str = ""
+    """Where it sends a payer's browser back."""
+    recording_path: Path | None = None
+    """Where exchanges are recorded, scrubbed; None: nowhere."""
 
 
 def read_credentials(path: Path) -> Credentials:

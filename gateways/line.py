@@ -4,19 +4,23 @@ whether a byte of it can have left. Signatures are in the call already; nothing 
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
 
+from gateways.breaker import Breaker
 from gateways.contract import Outcome
+from gateways.credentials import Profile
 from gateways.errors import Ambiguous, GatewayError, NotSent
 from gateways.http import Answer
 from gateways.online import Call, OnlineAnswer
-from gateways.scrub import scrub
+from gateways.recording import Recorder, shown
 
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _LOGGED_CHARACTERS = 2000
+_SERVER_TROUBLE = 500
 _CONNECT_SECONDS = 5.0
 _BEFORE_SENDING = (
     httpx2.ConnectError,
@@ -30,11 +34,23 @@ _log = logging.getLogger(__name__)
 
 
 class Line:
-    """The way to one provider. Each connection is used once, so none can have gone stale under a payment."""
+    """The way to one provider. Each connection is used once, so none can have gone stale under a payment.
 
-    def __init__(self, base_url: str, answer_timeout_seconds: float, transport: httpx2.BaseTransport | None) -> None:
+    `seconds_now` dates recorded exchanges and times the breaker; business never sees it.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        answer_timeout_seconds: float,
+        transport: httpx2.BaseTransport | None,
+        seconds_now: Callable[[], float] = time.time,
+    ) -> None:
+        self._seconds_now = seconds_now
+        self._breaker = Breaker(seconds_now)
+        self._recorder = Recorder(profile.recording_path)
         self._client = httpx2.Client(
-            base_url=base_url,
+            base_url=profile.base_url,
             transport=transport or httpx2.HTTPTransport(retries=0, limits=httpx2.Limits(max_keepalive_connections=0)),
             timeout=httpx2.Timeout(answer_timeout_seconds, connect=_CONNECT_SECONDS),
             follow_redirects=False,
@@ -43,9 +59,31 @@ class Line:
 
     def send(self, call: Call) -> Answer:
         """Raises `NotSent` or `Ambiguous`; any HTTP status is an answer."""
+        self._breaker.admit()
+        answer: Answer | None = None
+        came = ""
+        try:
+            answer = self._exchange(call)
+            came = str(answer.status)
+        except (NotSent, Ambiguous) as error:
+            came = str(error)
+            self._breaker.failed()
+            raise
+        finally:
+            self._record(call, came, answer)
+        if answer.status >= _SERVER_TROUBLE:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        return answer
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _exchange(self, call: Call) -> Answer:
         try:
             with self._client.stream(call.method, call.path, content=call.body, headers=dict(call.headers)) as response:
-                answer = Answer(
+                return Answer(
                     response.status_code,
                     response.headers.get("content-type", "").partition(";")[0].strip().lower(),
                     dict(response.headers),
@@ -55,13 +93,22 @@ class Line:
             raise NotSent(f"{call.method} {_shown_path(call)}: {type(error).__name__}") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise Ambiguous(f"{call.method} {_shown_path(call)}: {type(error).__name__}") from error
-        if _log.isEnabledFor(logging.DEBUG):
-            told = (_shown(call.body), answer.status, _shown(answer.body))
-            _log.debug("%s %s\n%s\n-> %s\n%s", call.method, _shown_path(call), *told)
-        return answer
 
-    def close(self) -> None:
-        self._client.close()
+    def _record(self, call: Call, came: str, answer: Answer | None) -> None:
+        answer_body = b"" if answer is None else answer.body
+        if _log.isEnabledFor(logging.DEBUG):
+            bodies = (shown(call.body)[:_LOGGED_CHARACTERS], came, shown(answer_body)[:_LOGGED_CHARACTERS])
+            _log.debug("%s %s\n%s\n-> %s\n%s", call.method, _shown_path(call), *bodies)
+        self._recorder.record(
+            at_seconds=int(self._seconds_now()),
+            method=call.method,
+            path=_shown_path(call),
+            headers={name: "•" if "token" in name.lower() else value for name, value in call.headers.items()},
+            body=call.body,
+            came=came,
+            answer_headers={} if answer is None else answer.headers,
+            answer_body=answer_body,
+        )
 
 
 def told(answer: Answer) -> dict[str, Any]:
@@ -113,7 +160,3 @@ def _whole(response: Any) -> bytes:
 def _shown_path(call: Call) -> str:
     """Without the query, which may hold account numbers."""
     return call.path.partition("?")[0]
-
-
-def _shown(content: bytes) -> str:
-    return scrub(content[: 4 * _LOGGED_CHARACTERS].decode("utf-8", "replace"))[:_LOGGED_CHARACTERS]

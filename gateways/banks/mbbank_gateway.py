@@ -54,7 +54,7 @@ class MbBank:
         self._choices = choices
         self._seconds_now = seconds_now
         self._token: tuple[str, float] | None = None
-        self._line = Line(profile.base_url, CAPABILITIES.answer_timeout_seconds, transport)
+        self._line = Line(profile, CAPABILITIES.answer_timeout_seconds, transport, seconds_now)
 
     @property
     def capabilities(self) -> OnlineCapabilities:

@@ -42,7 +42,7 @@ class Momo:
         self._public_key = None if public_key is None else rsa_public_key(public_key)
         self._profile = profile
         self._choices = choices or Choices()
-        self._line = Line(profile.base_url, requests.CAPABILITIES.answer_timeout_seconds, transport)
+        self._line = Line(profile, requests.CAPABILITIES.answer_timeout_seconds, transport)
 
     @property
     def capabilities(self) -> OnlineCapabilities:

@@ -29,7 +29,7 @@ class PayOs:
         credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
         self._keys = Keys(credentials["client_id"], credentials["api_key"], credentials["checksum_key"])
         self._profile = profile
-        self._line = Line(profile.base_url, requests.CAPABILITIES.answer_timeout_seconds, transport)
+        self._line = Line(profile, requests.CAPABILITIES.answer_timeout_seconds, transport)
 
     @property
     def capabilities(self) -> OnlineCapabilities:

@@ -34,7 +34,7 @@ class VnPay:
         self._keys = Keys(credentials["terminal"], credentials["hash_secret"])
         self._profile = profile
         self._choices = choices or Choices()
-        self._line = Line(profile.base_url, requests.CAPABILITIES.answer_timeout_seconds, transport)
+        self._line = Line(profile, requests.CAPABILITIES.answer_timeout_seconds, transport)
 
     @property
     def capabilities(self) -> OnlineCapabilities:

@@ -39,7 +39,7 @@ class ZaloPay:
         self._private_key = None if private_key is None else rsa_private_key(private_key)
         self._profile = profile
         self._choices = choices or Choices()
-        self._line = Line(profile.base_url, requests.CAPABILITIES.answer_timeout_seconds, transport)
+        self._line = Line(profile, requests.CAPABILITIES.answer_timeout_seconds, transport)
 
     @property
     def capabilities(self) -> OnlineCapabilities:

@@ -165,6 +165,7 @@ def _opened(
             written(folder / f"{name}.yaml", name, keys),
             f"{callback}/{name}",
             "https://pay.example.vn/return",
+            folder / "exchanges.jsonl",
         )
         for name, keys in mine.items()
     }
@@ -542,7 +543,7 @@ def test_a_credentials_file_is_its_owners_and_never_shows(tmp_path: Path) -> Non
     assert refused.value.__cause__ is None
 
 
-def test_nothing_secret_is_logged(simulation: Simulation, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_secret_is_logged_or_recorded(simulation: Simulation, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     for pay, made, query in PAYERS.values():
         payout = made(f"LG{pay.__name__}{made.__name__}".replace("_", ""))
@@ -554,6 +555,11 @@ def test_nothing_secret_is_logged(simulation: Simulation, caplog: pytest.LogCapt
     assert "POST /v2/gateway/api/disbursement/pay" in logged
     assert [secret for secret in SECRETS.values() if secret in logged] == []
     assert [number for number in ("0901234567", "0011004123456") if number in logged] == []
+    recorded = (simulation.keys / "exchanges.jsonl").read_text("utf-8")
+    assert (simulation.keys / "exchanges.jsonl").stat().st_mode & 0o077 == 0
+    assert "POST /v1/payouts" in recorded
+    assert [secret for secret in SECRETS.values() if secret in recorded] == []
+    assert [number for number in ("0901234567", "0011004123456", "TRAN THI BICH") if number in recorded] == []
     shown = repr((simulation.momo._keys, simulation.zalopay._keys, simulation.vnpay._keys, simulation.payos._keys))
     assert [secret for secret in SECRETS.values() if secret in shown] == []
 
@@ -576,6 +582,14 @@ def test_what_a_provider_does_not_offer_is_refused_by_its_sheet(simulation: Simu
         simulation.zalopay.build_payout(to_bank("PN13"), NOW)
     with pytest.raises(BadBatch):
         simulation.payos.build_payout(to_wallet("PN14"))
+
+
+def test_a_provider_that_does_not_answer_is_left_alone_for_a_moment(simulation: Simulation) -> None:
+    simulation.faults.plan_fault(Fault.HTTP_500, FaultCall.SUBMIT, message_id="*", times=5)
+    for number in range(5):
+        assert pay_momo(simulation, to_wallet(f"PN2{number}")).outcome is Outcome.UNKNOWN
+    held = pay_momo(simulation, to_wallet("PN30"))
+    assert (held.outcome, held.code) == (Outcome.NOT_ACCEPTED, "circuit_open")
 
 
 def test_a_balance_that_is_not_told_is_ambiguous(simulation: Simulation) -> None:
