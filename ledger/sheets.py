@@ -6,17 +6,20 @@ Every CSV or XLSX that is written for people comes from here. See https://owasp.
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
+from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 from xlsxwriter.format import Format  # type: ignore[import-untyped]
+from xlsxwriter.utility import xl_col_to_name  # type: ignore[import-untyped]
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from ledger.money import Dong
 
@@ -131,12 +134,6 @@ _NUMBER_FORMATS = {Kind.MONEY: "#,##0", Kind.NUMBER: "0", Kind.DATE: "dd/mm/yyyy
 _WIDTHS = {Kind.TEXT: 24, Kind.NUMBER: 10, Kind.MONEY: 20, Kind.DATE: 12, Kind.INSTANT: 26}
 
 
-def _text_in_xlsx(value: Cell) -> str:
-    text = _text(value)
-    # The writer takes this for markup of its own and would write it as it stands.
-    return "'" + text if text.startswith("<r>") else text
-
-
 def _number_in_xlsx(value: Cell) -> str | int:
     found = _whole(value)
     return found if abs(found) < _MOST_EXACT else str(found)
@@ -149,7 +146,7 @@ def _day_in_xlsx(value: Cell) -> int:
 
 
 _IN_XLSX: dict[Kind, Callable[[Cell], str | int]] = {
-    Kind.TEXT: _text_in_xlsx,
+    Kind.TEXT: _text,
     Kind.NUMBER: _number_in_xlsx,
     Kind.MONEY: _number_in_xlsx,
     Kind.DATE: _day_in_xlsx,
@@ -181,40 +178,66 @@ def _fill(workbook: Workbook, title: str, columns: Sequence[Column], rows: Itera
     formats = {kind: workbook.add_format({"num_format": number}) for kind, number in _NUMBER_FORMATS.items()}
     heading = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
     first = next(rows, None)
-    sheet = count = 0
-    while first is not None or sheet == 0:
-        sheet += 1
-        name = title[:31] if sheet == 1 else f"{title[:26]} {sheet}"
-        some = islice(rows, MOST_ROWS - 2)
-        count += _fill_sheet(workbook, name, columns, chain(() if first is None else (first,), some), formats, heading)
+    number = count = 0
+    while first is not None or number == 0:
+        number += 1
+        sheet = workbook.add_worksheet(title[:31] if number == 1 else f"{title[:26]} {number}", _Sheet)
+        sheet.write_columns(columns, formats, heading)
+        begun = [] if first is None else [first]
+        count += sheet.write_rows(columns, chain(begun, islice(rows, MOST_ROWS - 2)), formats)
         first = next(rows, None)
     return count
 
 
-def _fill_sheet(
-    workbook: Workbook,
-    name: str,
-    columns: Sequence[Column],
-    rows: Iterable[Sequence[Cell]],
-    formats: dict[Kind, Format],
-    heading: Format,
-) -> int:
-    worksheet = workbook.add_worksheet(name)
-    for place, column in enumerate(columns):
-        worksheet.set_column(place, place, _WIDTHS[column.kind], formats.get(column.kind))
-    worksheet.freeze_panes(1, 0)
-    for place, column in enumerate(columns):
-        worksheet.write_string(0, place, column.heading, heading)
-    shown = [(place, _IN_XLSX[column.kind]) for place, column in enumerate(columns)]
-    write_string, write_number = worksheet.write_string, worksheet.write_number
-    at = 0
-    for at, row in enumerate(rows, 1):
-        for (place, show), value in zip(shown, row, strict=True):
-            if value is None:
-                continue
-            cell = show(value)
-            if type(cell) is int:
-                write_number(at, place, cell)
-            else:
-                write_string(at, place, cell)
-    return at
+class _Sheet(Worksheet):  # type: ignore[misc]
+    """A sheet whose rows are written whole, as markup: cell by cell takes five times as long."""
+
+    def write_columns(self, columns: Sequence[Column], formats: Mapping[Kind, Format], heading: Format) -> None:
+        for place, column in enumerate(columns):
+            self.set_column(place, place, _WIDTHS[column.kind], formats.get(column.kind))
+            self.write_string(0, place, column.heading, heading)
+        self.freeze_panes(1, 0)
+        # Flushes the heading; from here on rows are appended to the file that the writer keeps for them.
+        self._write_single_row(1)
+
+    def write_rows(
+        self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], formats: Mapping[Kind, Format]
+    ) -> int:
+        cells = [
+            (xl_col_to_name(place), _IN_XLSX[column.kind], _style(formats.get(column.kind)))
+            for place, column in enumerate(columns)
+        ]
+        at = 0
+        for at, row in enumerate(rows, 2):
+            markup = [f'<row r="{at}">']
+            for (letter, show, style), value in zip(cells, row, strict=True):
+                if value is None:
+                    continue
+                cell = show(value)
+                if type(cell) is int:
+                    markup.append(f'<c r="{letter}{at}"{style}><v>{cell}</v></c>')
+                else:
+                    markup.append(
+                        f'<c r="{letter}{at}"{style} t="inlineStr"><is>'
+                        f'<t xml:space="preserve">{self._markup(str(cell))}</t></is></c>'
+                    )
+            markup.append("</row>")
+            self.fh.write("".join(markup))
+        count = max(at - 1, 0)
+        self._check_dimensions(count, len(columns) - 1)
+        return count
+
+    def _markup(self, text: str) -> str:
+        if len(text) > _LONGEST_TEXT:
+            text = f"{text[:_LONGEST_TEXT]}…"
+        if "_x" in text or not text.isprintable():
+            text = self._escape_control_characters(text)
+        return escape(text) if "&" in text or "<" in text or ">" in text else text
+
+
+_LONGEST_TEXT = 16_000
+"""A cell holds 32,767 units of UTF-16, of which a letter may need two; longer text is cut, and shows it."""
+
+
+def _style(form: Format | None) -> str:
+    return "" if form is None else f' s="{form._get_xf_index()}"'  # noqa: SLF001  as the writer's own cells name it

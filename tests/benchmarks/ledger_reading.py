@@ -4,7 +4,7 @@
 
 Fills a book of so many lines in a home of its own: twelve monthly pension runs (approved, sent, settled, in entries of
 20,000 lines) and one small entry for every receipt of employers. Then it runs each command as a process of its own and
-prints a row of a table: seconds, the peak memory of the process, and what was written. The home is removed at the end
+prints a row of a table: seconds, those of the processor, the peak memory of the process, and what was written. The home is removed at the end
 unless one is named, which is kept and, if it is filled already, used as it is.
 """
 
@@ -121,9 +121,13 @@ def _at(on: date) -> datetime:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a command took: `megabytes` is the most memory that its process held."""
+    """What a command took: `own` are seconds of the processor in its process, the rest is PostgreSQL's and waiting.
+
+    `megabytes` is the most memory that its process held.
+    """
 
     seconds: float
+    own: float
     megabytes: int
     output: str
 
@@ -142,7 +146,7 @@ def run(home: Path, *arguments: str) -> Measured:
         errors.seek(0)
         if process.returncode != 0:
             raise SystemExit(f"thuchi ledger {' '.join(arguments)}: {errors.read()}")
-        return Measured(seconds, used.ru_maxrss // 1024, output.read())
+        return Measured(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, output.read())
 
 
 def commands(place: str, files: Path) -> Iterator[tuple[str, list[str]]]:
@@ -195,14 +199,17 @@ def measure(home: Path, only: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=home) as directory:
         files = Path(directory)
         place = _middle(home)
-        print("| | seconds | peak MB | written MB |\n|---|---|---|---|")
+        print("| | seconds | of the processor in Python | peak MB | written MB |\n|---|---|---|---|---|")
         for words, arguments in commands(place, files):
             if only and arguments[0] not in only:
                 continue
             before = _size(files)
             measured = run(home, *arguments)
             written = (_size(files) - before) / 2**20
-            print(f"| {words} | {measured.seconds:.1f} | {measured.megabytes} | {written:.0f} |", flush=True)
+            print(
+                f"| {words} | {measured.seconds:.1f} | {measured.own:.1f} | {measured.megabytes} | {written:.0f} |",
+                flush=True,
+            )
 
 
 def _middle(home: Path) -> str:
