@@ -37,6 +37,25 @@ def whole(lowest: int = 0, highest: int = _LARGEST) -> Reader:
     return read
 
 
+_WHOLE = re.compile(r"-?\d{1,18}")
+
+
+def whole_text(lowest: int = 0, highest: int = _LARGEST) -> Reader:
+    """A whole number as a cell of a table holds it."""
+    read_whole = whole(lowest, highest)
+
+    def read(value: Any, place: str, problems: list[str]) -> int | None:
+        read: int | None = read_whole(int(value) if _WHOLE.fullmatch(value) else value, place, problems)
+        return read
+
+    return read
+
+
+def flag_text(value: Any, place: str, problems: list[str]) -> bool | None:
+    """Yes or no as a cell of a table holds it."""
+    return flag({"true": True, "false": False}.get(value, value), place, problems)
+
+
 def number(lowest: int = 0, highest: int = _LARGEST) -> Reader:
     """A whole number, or a fraction as quoted text; read exactly."""
 

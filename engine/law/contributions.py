@@ -4,56 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from engine.law.calendar import Month
+from engine.law.contribution_terms import Employment, Fund, Limits, terms_of
 from engine.law.due_dates import due_date
 from engine.law.errors import FactsImpossible
 from engine.law.findings import Finding, Record, Step
-from engine.law.parameters import DatedValue, Parameters
-from engine.law.people import Category
+from engine.law.parameters import Parameters
 from engine.law.rounding import HALF_UP, contribution_vnd
 
-
-class Fund(StrEnum):
-    """Quỹ thành phần: retirement and survivors, sickness and maternity, accident, unemployment, health."""
-
-    RETIREMENT = "retirement"
-    SICKNESS = "sickness"
-    ACCIDENT = "accident"
-    UNEMPLOYMENT = "ui"
-    HEALTH = "hi"
-
-
-class Hazard(StrEnum):
-    """Công việc nặng nhọc, độc hại, nguy hiểm; đặc biệt nặng nhọc, độc hại, nguy hiểm."""
-
-    HAZARDOUS = "hazardous"
-    SPECIALLY_HAZARDOUS = "specially_hazardous"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Employment:
-    """What decides a worker's contribution in a month; the wage in đồng.
-
-    `relieved_employer` is an employer to whom the pandemic relief of 2021 and 2022 applies. `safe_employer` has the
-    lower accident rate approved. `months_with_disability` counts the months worked so far, this one included, by a
-    person with disability; 0 for everybody else.
-    """
-
-    wage_vnd: int
-    region: str | None = None
-    category: Category = Category.EMPLOYEE
-    foreign: bool = False
-    unpaid_working_days: int = 0
-    relieved_employer: bool = False
-    safe_employer: bool = False
-    trained: bool = False
-    hazard: Hazard | None = None
-    months_with_disability: int = 0
-    retirement_suspended: bool = False
+__all__ = [
+    "Contribution",
+    "EmployerMonth",
+    "Employment",
+    "Fund",
+    "Member",
+    "Share",
+    "assess_contribution",
+    "assess_month",
+    "missing_months_payment",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +107,50 @@ def assess_contribution(employment: Employment, on: date, law: Parameters, recor
     """
     if employment.unpaid_working_days and _unpaid(employment, on, law, record):
         return Contribution(True, 0, {})
-    if not _insured(employment, on, law, record):
+    terms = terms_of(employment, on, law)
+    if not terms.insures(employment.wage_vnd):
+        record.find(
+            _NOT_INSURED,
+            terms.insured_ground[0].citation,
+            False,
+            {"category": employment.category, "wage_vnd": employment.wage_vnd},
+            f"{employment.category}: {employment.wage_vnd}",
+            terms.insured_ground,
+        )
         return Contribution(False, 0, {})
-    rates, ground = _rates(employment, on, law)
-    base = _base(employment, on, law, record)
+    base = _base(_BASE, employment, terms.limits_of(Fund.RETIREMENT), record)
     shares: dict[Fund, Share] = {}
-    for fund, (employee_percent, employer_percent) in rates.items():
-        fund_base = _unemployment_base(employment, on, law, record) if fund is Fund.UNEMPLOYMENT else base
+    for fund, (employee_percent, employer_percent) in terms.rates.items():
+        fund_base = base
+        if fund is Fund.UNEMPLOYMENT:
+            fund_base = _base(_UNEMPLOYMENT_BASE, employment, terms.limits_of(fund), record)
         shares[fund] = Share(_part(fund_base, employee_percent), _part(fund_base, employer_percent))
         record.find(
             _SHARE,
-            ground[-1].citation,
+            terms.ground[-1].citation,
             {"employee": shares[fund].employee_vnd, "employer": shares[fund].employer_vnd},
             {"fund": fund, "base_vnd": fund_base},
             f"{fund_base} × {employee_percent} % = {shares[fund].employee_vnd}; "
             f"{fund_base} × {employer_percent} % = {shares[fund].employer_vnd}",
-            ground,
+            terms.ground,
             HALF_UP,
         )
     social = {Fund.RETIREMENT, Fund.SICKNESS, Fund.ACCIDENT}
     return Contribution(bool(social & set(shares)), base, shares)
+
+
+def _base(step: Step, employment: Employment, limits: Limits, record: Record) -> int:
+    base = limits.base_vnd(employment.wage_vnd)
+    article = limits.ground[-1].citation if step is _UNEMPLOYMENT_BASE else limits.ground[0].citation
+    record.find(
+        step,
+        article,
+        base,
+        {"wage_vnd": employment.wage_vnd, "region": employment.region},
+        f"min(max({employment.wage_vnd}, {limits.lowest_vnd}), {limits.highest_vnd}) = {base}",
+        limits.ground,
+    )
+    return base
 
 
 def _part(base: int, percent: Decimal) -> int:
@@ -177,155 +173,6 @@ def _unpaid(employment: Employment, on: date, law: Parameters, record: Record) -
         (limit, health),
     )
     return True
-
-
-def _insured(employment: Employment, on: date, law: Parameters, record: Record) -> bool:
-    match employment.category:
-        case Category.PART_TIME:
-            ground = law.at("part_time_threshold", on)
-            level = law.value("reference_level", on)
-            insured: bool = ground.value == "none" or employment.wage_vnd >= level
-        case Category.HOUSEHOLD_OWNER | Category.UNPAID_MANAGER:
-            ground = law.at("household_owner_rates", on)
-            insured = bool(ground.value)
-        case _:
-            return True
-    if not insured:
-        record.find(
-            _NOT_INSURED,
-            ground.citation,
-            False,
-            {"category": employment.category, "wage_vnd": employment.wage_vnd},
-            f"{employment.category}: {employment.wage_vnd}",
-            (ground,),
-        )
-    return insured
-
-
-_Rates = dict[Fund, tuple[Decimal, Decimal]]
-
-
-def _rates(employment: Employment, on: date, law: Parameters) -> tuple[_Rates, tuple[DatedValue, ...]]:
-    """Percent of worker and employer for each fund, and the parameters that say so."""
-    match employment.category:
-        case Category.COMMUNE_OFFICIAL:
-            ground = law.at("commune_official", on)
-            rates = _of_table({fund: rate for fund, rate in ground.value.items() if fund != "base"})
-            return rates, (ground,)
-        case Category.HOUSEHOLD_OWNER | Category.UNPAID_MANAGER:
-            ground = law.at("household_owner_rates", on)
-            return {Fund(fund): (rate, Decimal(0)) for fund, rate in ground.value.items()}, (ground,)
-        case Category.CONSCRIPT | Category.MILITIA | Category.ABROAD | Category.DIPLOMATIC_SPOUSE:
-            ground = law.at("retirement_only_rates", on)
-            rate = ground.value[employment.category]
-            return {Fund.RETIREMENT: (rate["ee"], rate["er"])}, (ground.narrowed(employment.category.value),)
-        case _:
-            return _ordinary_rates(employment, on, law)
-
-
-def _ordinary_rates(employment: Employment, on: date, law: Parameters) -> tuple[_Rates, tuple[DatedValue, ...]]:
-    ordinary = law.at("contribution_rates", on)
-    rates = _of_table(ordinary.value)
-    ground: tuple[DatedValue, ...] = (ordinary,)
-    if employment.relieved_employer:
-        relief = law.at("pandemic_relief", on)
-        if relief.value:
-            rates |= {Fund(fund): (rates[Fund(fund)][0], percent) for fund, percent in relief.value.items()}
-            ground = (ordinary, relief)
-    if employment.foreign:
-        funds = law.at("foreign_worker_funds", on)
-        rates = {fund: rate for fund, rate in rates.items() if fund in funds.value}
-        ground = (*ground, funds)
-    not_joined = law.at("funds_not_joined", on)
-    if employment.category in not_joined.value:
-        missing = not_joined.value[employment.category]
-        rates = {fund: rate for fund, rate in rates.items() if fund not in missing}
-        ground = (*ground, not_joined.narrowed(employment.category.value))
-    rates, ground = _employer_reliefs(employment, rates, ground, on, law)
-    if employment.retirement_suspended:
-        rates.pop(Fund.RETIREMENT, None)
-    return rates, ground
-
-
-def _employer_reliefs(
-    employment: Employment, rates: _Rates, ground: tuple[DatedValue, ...], on: date, law: Parameters
-) -> tuple[_Rates, tuple[DatedValue, ...]]:
-    """Rates that an employer has lower for itself or for one worker; never above what another relief leaves."""
-    if employment.safe_employer and Fund.ACCIDENT in rates:
-        lower = law.at("accident_rate_reduced", on)
-        rates |= {Fund.ACCIDENT: (rates[Fund.ACCIDENT][0], min(lower.value, rates[Fund.ACCIDENT][1]))}
-        ground = (*ground, lower)
-    if employment.months_with_disability and Fund.UNEMPLOYMENT in rates:
-        relief = law.at("disability_hiring_relief", on)
-        if employment.months_with_disability <= relief.value["months"]:
-            rates |= {Fund.UNEMPLOYMENT: (rates[Fund.UNEMPLOYMENT][0], relief.value["percent"])}
-            ground = (*ground, relief)
-    return rates, ground
-
-
-def _of_table(table: Mapping[str, Mapping[str, Decimal]]) -> _Rates:
-    return {Fund(fund): (rate["ee"], rate["er"]) for fund, rate in table.items()}
-
-
-def _base(employment: Employment, on: date, law: Parameters, record: Record) -> int:
-    level = law.at("reference_level", on)
-    cap = law.at("base_cap_multiple", on)
-    highest = cap.value["social"] * level.value
-    lowest, ground = _floor(employment, on, law)
-    base: int = min(max(employment.wage_vnd, lowest), highest)
-    if employment.category is Category.COMMUNE_OFFICIAL:
-        chosen = law.at("commune_official", on)
-        base = level.value if chosen.value["base"] == "reference_level" else base
-        ground = (*ground, chosen)
-    record.find(
-        _BASE,
-        ground[0].citation,
-        base,
-        {"wage_vnd": employment.wage_vnd, "region": employment.region},
-        f"min(max({employment.wage_vnd}, {lowest}), {cap.value['social']} × {level.value}) → {base}",
-        (*ground, level, cap),
-    )
-    return base
-
-
-def _floor(employment: Employment, on: date, law: Parameters) -> tuple[int, tuple[DatedValue, ...]]:
-    rule = law.at("base_floor", on)
-    if rule.value == "reference_level" or employment.category is Category.COMMUNE_OFFICIAL:
-        return law.value("reference_level", on), (rule,)
-    wages = law.at("regional_minimum_wage", on)
-    lowest = _of_region(employment, wages)
-    if not employment.trained and employment.hazard is None:
-        return lowest, (rule, wages)
-    more = law.at("base_floor_supplement", on)
-    exact = Fraction(lowest)
-    if employment.trained:
-        exact *= 1 + Fraction(more.value["trained"]) / 100
-    if employment.hazard:
-        exact *= 1 + Fraction(more.value[employment.hazard]) / 100
-    return contribution_vnd(exact), (rule, wages, more)
-
-
-def _of_region(employment: Employment, wages: DatedValue) -> int:
-    if employment.region is None:
-        raise FactsImpossible("region", "missing")
-    return int(wages.value[employment.region])
-
-
-def _unemployment_base(employment: Employment, on: date, law: Parameters, record: Record) -> int:
-    wages = law.at("regional_minimum_wage", on)
-    cap = law.at("base_cap_multiple", on)
-    highest = cap.value["unemployment"] * _of_region(employment, wages)
-    lowest, _ = _floor(employment, on, law)
-    base: int = min(max(employment.wage_vnd, lowest), highest)
-    record.find(
-        _UNEMPLOYMENT_BASE,
-        cap.citation,
-        base,
-        {"wage_vnd": employment.wage_vnd, "region": employment.region},
-        f"min({max(employment.wage_vnd, lowest)}, {cap.value['unemployment']} × {wages.value[employment.region]})",
-        (wages, cap),
-    )
-    return base
 
 
 _TOP_UP = Step(

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from engine.law.channels import Channel, Scheme, channel_allowed
-from engine.law.contributions import Employment, Fund, Hazard, assess_contribution
+from engine.law.contribution_terms import Employment, Fund, Hazard
+from engine.law.contributions import assess_contribution
 from engine.law.errors import NoValueOnDate
 from engine.law.findings import Record
 from engine.law.parameters import Parameters
