@@ -4,8 +4,8 @@
 
 Fills a book of so many lines in a home of its own: twelve monthly pension runs (approved, sent, settled, in entries of
 20,000 lines) and one small entry for every receipt of employers. Then it runs each command as a process of its own and
-prints a row of a table: seconds, those of the processor, the peak memory of the process, and what was written. The home is removed at the end
-unless one is named, which is kept and, if it is filled already, used as it is.
+prints a row of a table: seconds, those of the processor in Python, the peak memory of the process, and what was
+written. The home is removed at the end unless one is named, which is kept and, if it is filled already, used as it is.
 """
 
 import argparse
@@ -79,7 +79,8 @@ def _post_shard(connection: Connection, event: str, debit: str, credit: str, on:
         text("""
             INSERT INTO pg_temp.staged_line (debit, credit, amount_vnd, fund, run, debit_reference, credit_reference)
             SELECT :debit, :credit, 3000000 + n % 5000000, 'retirement', :run, reference, reference
-            FROM (SELECT n, 'PN-' || :run || '-' || n AS reference FROM generate_series(CAST(:first AS int), :last) n) payment
+            FROM (SELECT n, 'PN-' || :run || '-' || n AS reference
+                FROM generate_series(CAST(:first AS int), :last) n) payment
             WHERE :event <> 'payment_settled' OR n % :unsettled > 0
         """),
         {
@@ -149,6 +150,11 @@ def run(home: Path, *arguments: str) -> Measured:
         return Measured(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, output.read())
 
 
+def say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
 def commands(place: str, files: Path) -> Iterator[tuple[str, list[str]]]:
     """What is measured, in words; `place` is one in the middle of the largest account."""
     month = ["--from", "2026-06-01", "--to", "2026-06-30"]
@@ -199,16 +205,15 @@ def measure(home: Path, only: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=home) as directory:
         files = Path(directory)
         place = _middle(home)
-        print("| | seconds | of the processor in Python | peak MB | written MB |\n|---|---|---|---|---|")
+        say("| | seconds | of the processor in Python | peak MB | written MB |\n|---|---|---|---|---|")
         for words, arguments in commands(place, files):
             if only and arguments[0] not in only:
                 continue
             before = _size(files)
             measured = run(home, *arguments)
             written = (_size(files) - before) / 2**20
-            print(
+            say(
                 f"| {words} | {measured.seconds:.1f} | {measured.own:.1f} | {measured.megabytes} | {written:.0f} |",
-                flush=True,
             )
 
 
@@ -240,7 +245,7 @@ def filled_home(lines: int, kept: Path | None) -> Iterator[Path]:
                 connection.rollback()
                 began = time.perf_counter()
                 fill(connection, lines)
-                print(f"{lines:,} lines posted in {time.perf_counter() - began:.0f} s")
+                say(f"{lines:,} lines posted in {time.perf_counter() - began:.0f} s")
         engine.dispose()
         yield home
     finally:
