@@ -17,6 +17,7 @@ CREATE TABLE ledger.partition (
     made_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
     month date UNIQUE CHECK (extract(day FROM month) = 1),
     ends_at timestamptz,
+    detached_at timestamptz,
     CHECK ((month IS NULL) = (ends_at IS NULL))
 );
 GRANT SELECT ON ledger.partition TO thuchi_application;
@@ -162,5 +163,113 @@ BEGIN
     PERFORM ledger.make_partition(no) FROM generate_series(1, 2) no;
 END $$;
 
+
+-- Old months leave. --------------------------------------------------------------------------------------------------
+
+CREATE SCHEMA IF NOT EXISTS ledger_archive;
+
+-- Takes a month's entries and lines out of the books, into ledger_archive with their keys and their sealed positions.
+-- One entry stays for them that carries their sums forward, so that every balance, turnover and open item is what it
+-- was; references stay on lines of the given accounts of the chart as long as what stands under them is not settled.
+-- Only whole, sealed months whose books are closed leave, the oldest first, and only for the owner of the ledger.
+CREATE FUNCTION ledger.detach_partition(no integer, detached_at timestamptz, keep_references_of text[])
+    RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    first_id bigint := no * ledger.partition_width();
+    end_id bigint := (no + 1) * ledger.partition_width();
+    last_day date;
+    carried_id bigint;
+BEGIN
+    -- Alone, as for closing a period: nobody posts meanwhile.
+    PERFORM pg_advisory_xact_lock(ledger.period_lock());
+    IF no IS DISTINCT FROM (SELECT min(p.partition_no) FROM ledger.partition p WHERE p.detached_at IS NULL)
+            OR no >= (SELECT max(p.partition_no) FROM ledger.partition p WHERE p.month IS NOT NULL) THEN
+        RAISE EXCEPTION 'partition % is not the oldest, or is still in use', no USING ERRCODE = 'LG001';
+    END IF;
+    SELECT max(e.business_on) INTO last_day FROM ledger.entry e WHERE e.entry_id >= first_id AND e.entry_id < end_id;
+    IF last_day >= (SELECT max(p.month) FROM ledger.closed_period p) + interval '1 month'
+            OR last_day IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.closed_period) THEN
+        RAISE EXCEPTION 'partition % holds entries of months that are not closed', no USING ERRCODE = 'LG001';
+    END IF;
+    IF EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id >= first_id AND e.entry_id < end_id
+            AND NOT EXISTS (SELECT FROM ledger.sealed_entry s WHERE s.entry_id = e.entry_id)) THEN
+        RAISE EXCEPTION 'partition % holds entries that are not sealed', no USING ERRCODE = 'LG001';
+    END IF;
+    carried_id := ledger.carry_forward(no, first_id, end_id, last_day, detached_at, keep_references_of);
+
+    EXECUTE format('CREATE TABLE ledger_archive.%I AS SELECT * FROM ledger.entry_key '
+        'WHERE entry_id >= %s AND entry_id < %s', 'entry_key_' || no, first_id, end_id);
+    EXECUTE format('CREATE TABLE ledger_archive.%I AS SELECT * FROM ledger.sealed_entry '
+        'WHERE entry_id >= %s AND entry_id < %s', 'sealed_entry_' || no, first_id, end_id);
+    EXECUTE format('ALTER TABLE ledger.entry DETACH PARTITION ledger_partition.%I', 'entry_' || no);
+    EXECUTE format('ALTER TABLE ledger.line DETACH PARTITION ledger_partition.%I', 'line_' || no);
+    EXECUTE format('ALTER TABLE ledger_partition.%I SET SCHEMA ledger_archive', 'entry_' || no);
+    EXECUTE format('ALTER TABLE ledger_partition.%I SET SCHEMA ledger_archive', 'line_' || no);
+    UPDATE ledger.partition p SET detached_at = detached_at WHERE p.partition_no = no;
+    RETURN carried_id;
+END $$;
+
+-- The entry that stays for a month. It moves no balance: what it says is in them already.
+CREATE FUNCTION ledger.carry_forward(no integer, first_id bigint, end_id bigint, business_on date,
+        recorded_at timestamptz, keep_references_of text[]) RETURNS bigint LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    carried_id bigint;
+    key text := 'carried_forward:' || no;
+    description text := 'Số mang sang từ các bút toán đã lưu trữ';
+    this_xact xid8 := pg_current_xact_id();
+    ordered bytea;
+    asked bytea;
+BEGIN
+    CREATE TEMPORARY TABLE carried ON COMMIT DROP AS
+    WITH unsettled AS (
+        SELECT m.account_id, m.reference
+        FROM (SELECT l.debit_account_id AS account_id, l.debit_reference AS reference, l.amount_vnd AS amount
+            FROM ledger.line l WHERE l.entry_id >= first_id AND l.entry_id < end_id
+            UNION ALL
+            SELECT l.credit_account_id, l.credit_reference, -l.amount_vnd
+            FROM ledger.line l WHERE l.entry_id >= first_id AND l.entry_id < end_id) m
+        JOIN ledger.account a USING (account_id)
+        WHERE m.reference IS NOT NULL AND a.chart_code = ANY (keep_references_of)
+        GROUP BY m.account_id, m.reference HAVING sum(m.amount) <> 0
+    )
+    SELECT row_number() OVER (ORDER BY l.debit_account_id, l.credit_account_id, l.fund, l.run, d.reference, c.reference)
+            AS line_no, l.debit_account_id, l.credit_account_id, sum(l.amount_vnd)::bigint AS amount_vnd, l.fund, l.run,
+        d.reference AS debit_reference, c.reference AS credit_reference
+    FROM ledger.line l
+    LEFT JOIN unsettled d ON d.account_id = l.debit_account_id AND d.reference = l.debit_reference
+    LEFT JOIN unsettled c ON c.account_id = l.credit_account_id AND c.reference = l.credit_reference
+    WHERE l.entry_id >= first_id AND l.entry_id < end_id
+    GROUP BY l.debit_account_id, l.credit_account_id, l.fund, l.run, d.reference, c.reference;
+    IF NOT EXISTS (SELECT FROM pg_temp.carried) THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT string_agg(h.hash, ''::bytea ORDER BY h.line_no),
+        ledger.request_hash('carried_forward', key, business_on, description, NULL,
+            string_agg(h.hash, ''::bytea ORDER BY h.hash))
+    INTO ordered, asked
+    FROM (SELECT l.line_no, ledger.line_hash(d.code, c.code, l.amount_vnd, l.fund, l.run, l.debit_reference,
+            l.credit_reference) AS hash
+        FROM pg_temp.carried l
+        JOIN ledger.account d ON d.account_id = l.debit_account_id
+        JOIN ledger.account c ON c.account_id = l.credit_account_id) h;
+    carried_id := nextval('ledger.entry_entry_id_seq');
+    INSERT INTO ledger.entry_key VALUES (key, carried_id, asked);
+    INSERT INTO ledger.entry (entry_id, event, document, business_on, recorded_at, description, xact, content_hash)
+    OVERRIDING SYSTEM VALUE
+    VALUES (carried_id, 'carried_forward', key, business_on, recorded_at, description, this_xact,
+        ledger.content_hash(carried_id, key, asked, 'carried_forward', key, business_on, description, NULL,
+            recorded_at, ledger.person(), this_xact, ordered));
+    INSERT INTO ledger.line
+    SELECT carried_id, l.line_no, l.debit_account_id, l.credit_account_id, l.amount_vnd, l.fund, l.run,
+        l.debit_reference, l.credit_reference FROM pg_temp.carried l;
+    DROP TABLE pg_temp.carried;
+    RETURN carried_id;
+END $$;
+
 REVOKE EXECUTE ON FUNCTION ledger.partition_width, ledger.guard_partition, ledger.make_partition, ledger.turn_month,
-    ledger.make_partitions_ahead FROM PUBLIC;
+    ledger.make_partitions_ahead, ledger.detach_partition, ledger.carry_forward FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.partition_width TO thuchi_application;

@@ -114,6 +114,7 @@ partition = Table(
     Column("made_in", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("month", Date, unique=True),
     Column("ends_at", _INSTANT),
+    Column("detached_at", _INSTANT),
 )
 """The ranges of entry ids in which entries and lines stand, in the schema `ledger_partition`, one a month."""
 

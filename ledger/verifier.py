@@ -53,6 +53,10 @@ _LINE_HASH = """ledger.line_hash(d.code, c.code, l.amount_vnd, l.fund, l.run, l.
 _CONTENT_HASH = """ledger.content_hash(e.entry_id, k.key, {request_hash}, e.event, e.document, e.business_on,
     e.description, r.original_entry_id, e.recorded_at, e.person, e.xact, {line_hashes})"""
 
+# Whether the entry left the books with its month; its key, its reversal and its sealed position stay behind.
+_DETACHED = """({0} / ledger.partition_width() IN (
+    SELECT p.partition_no FROM ledger.partition p WHERE p.detached_at IS NOT NULL))"""
+
 _CONTENTS = f"""
     WITH digest AS MATERIALIZED (
         SELECT l.entry_id, count(*) AS lines, min(l.line_no) = 1 AND max(l.line_no) = count(*) AS numbered,
@@ -69,10 +73,13 @@ _CONTENTS = f"""
                 {_CONTENT_HASH.format(request_hash="k.request_hash", line_hashes="g.hashes")}
         ) AS first_wrong,
         (SELECT min(k.entry_id) FROM ledger.entry_key k
-            WHERE NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = k.entry_id)) AS key_astray,
+            WHERE NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = k.entry_id)
+                AND NOT {_DETACHED.format("k.entry_id")}) AS key_astray,
         (SELECT min(r.original_entry_id) FROM ledger.reversal r
             WHERE NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = r.original_entry_id)
-                OR NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = r.reversing_entry_id)) AS reversal_astray
+                    AND NOT {_DETACHED.format("r.original_entry_id")}
+                OR NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = r.reversing_entry_id)
+                    AND NOT {_DETACHED.format("r.reversing_entry_id")}) AS reversal_astray
     FROM ledger.entry e
     FULL JOIN digest g USING (entry_id)
     LEFT JOIN ledger.entry_key k USING (entry_id)
@@ -159,7 +166,7 @@ def _what_balance_says(row: Row[Any]) -> str:
 
 
 # What is sealed but belongs to no seal stands last, and has no seal number of its own to name.
-_SEALS = """
+_SEALS = f"""
     SELECT seal_no, s.epoch, s.first_position, s.entries, s.merkle_root, s.previous_hash, s.seal_hash, s.key_id,
         s.signature, s.sealed_at, k.public_key, g.leaves, g.first_found, g.last_found, g.changed_entry
     FROM ledger.seal s
@@ -167,7 +174,8 @@ _SEALS = """
         SELECT p.seal_no, min(p.position) AS first_found, max(p.position) AS last_found,
             string_agg(p.content_hash, ''::bytea ORDER BY p.position) AS leaves,
             (array_agg(p.entry_id ORDER BY p.position)
-                FILTER (WHERE e.content_hash IS DISTINCT FROM p.content_hash))[1] AS changed_entry
+                FILTER (WHERE e.content_hash IS DISTINCT FROM p.content_hash
+                    AND NOT (e.entry_id IS NULL AND {_DETACHED.format("p.entry_id")})))[1] AS changed_entry
         FROM ledger.sealed_entry p LEFT JOIN ledger.entry e USING (entry_id)
         GROUP BY p.seal_no
     ) g USING (seal_no)

@@ -1,6 +1,6 @@
 """How fast the ledger posts, beside a bare database and, if its file is given, pgledger: all in one run.
 
-    .venv/bin/python tests/benchmarks/ledger_posting.py [--seconds 5] [--rounds 3] [--pgledger pgledger.sql]
+    PYTHONPATH=tests .venv/bin/python -m benchmarks.ledger_posting [--seconds 5] [--rounds 3] [--pgledger FILE]
 
 Starts a PostgreSQL of its own with durable settings (fsync and synchronous_commit on), and removes it at the end.
 Absolute figures are those of the machine and its disk in this minute; the ratios within one run count.
