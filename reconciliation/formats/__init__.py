@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
-from reconciliation.formats import camt, mt940
+from reconciliation.formats import camt, mt940, sheets, table
 from reconciliation.statement import StatementEvent
 
 FILE_AT_MOST_BYTES: Final = 2**30
@@ -14,6 +14,9 @@ FILE_AT_MOST_BYTES: Final = 2**30
 _LOOKED_AT_BYTES: Final = 65_536
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _XML_STARTS: Final = (b"<", b"\xff\xfe<", b"\xfe\xff\x00<", b"<\x00", b"\x00<")
+_ARCHIVE_START: Final = b"PK\x03\x04"
+_HTML: Final = re.compile(rb"<(?:!doctype html|html|head|body|table|meta|style)\b", re.IGNORECASE)
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIELD_20: Final = re.compile(rb"(?:^|[\r\n]|\{4:)[\x00-\x20]*:20:")
 
 
@@ -32,9 +35,22 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
         raise StatementRefused([Problem(ProblemCode.NOT_READABLE, "file", detail)])
     start = file.read(_LOOKED_AT_BYTES)
     file.seek(0)
-    if start.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(_XML_STARTS):
+    begun = start.removeprefix(_BYTE_ORDER_MARK)
+    if start.startswith(_ARCHIVE_START):
+        return table.read(sheets.read_xlsx(file), "xlsx")
+    if _HTML.match(begun.lstrip()):
+        return table.read(sheets.read_html(file), "html")
+    if begun.lstrip().startswith(_XML_STARTS):
         return camt.read(file)
-    if _FIELD_20.search(start.removeprefix(_BYTE_ORDER_MARK)):
+    if _FIELD_20.search(begun):
         return mt940.read(file)
-    detail = "neither camt.052, camt.053, camt.054 nor MT940, MT942" if size else "the file is empty"
+    if size and _is_text(start):
+        return table.read(sheets.read_csv(file), "csv")
+    detail = "neither camt.05x, MT940, MT942 nor a spreadsheet" if size else "the file is empty"
     raise UnknownFormat([Problem(ProblemCode.UNKNOWN_FORMAT, "line 1", detail)])
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file can be a table in text: separated columns, no control characters but in UTF-16."""
+    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return any(mark in start for mark in (b",", b";", b"\t", b"|")) and (wide or not _BINARY.search(start))

@@ -114,7 +114,7 @@ def test_a_cut_file_shows_no_half_statement(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"PK\x03\x04", b"date;amount\n2026-12-01;5\n", b"<html><body/></html>", b"%PDF-1.7", b"\x00" * 100, b"{}"],
+    [b"", b"date;amount\n2026-12-01;5\n", b"<html><body/></html>", b"%PDF-1.7", b"\x00" * 100, b"{}"],
 )
 def test_an_unknown_format_is_refused(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path, data)

@@ -1,0 +1,448 @@
+"""Statements that banks export as tables (sao kê dạng bảng): XLSX, CSV and HTML, by the layouts of `layouts/`.
+
+A title block tells account, period and balances; the header of the table is found by its words, never by its row; rows
+of totals are held against what was counted. Several accounts may follow one another, on one sheet or on several.
+
+Nợ is money out and Có money in, from our side of the account. A fee and its VAT in columns of their own are bookings of
+their own. Whatever is in the table and is neither a booking nor a known balance or total refuses the file.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
+from reconciliation.formats.amounts import DECIMALS, Unreadable
+from reconciliation.formats.layouts import Column, Label, Layout, folded, layout_of
+from reconciliation.formats.sheets import Row
+from reconciliation.formats.table_values import is_day, read_day, read_number
+from reconciliation.statement import (
+    Entry,
+    EntryStatus,
+    Sign,
+    Statement,
+    StatementEnd,
+    StatementEvent,
+    StatementStart,
+    Tally,
+)
+
+FEE, TAX = "FEE", "VAT"
+"""As the transaction code of an entry that stood in a column of its own."""
+_PROBLEMS_AT_MOST: Final = 100
+_TITLE_AT_MOST: Final = 60
+"""Rows before a header; the header of real exports stands in rows 8 to 40."""
+_MONEY: Final = (Column.DEBIT, Column.CREDIT, Column.AMOUNT, Column.FEE, Column.TAX)
+_ACCOUNT: Final = re.compile(r"[0-9][0-9 .-]{4,22}[0-9]|[A-Z0-9]{6,24}")
+_DAYS: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DEBIT_MARKS: Final = frozenset({"D", "DR", "N", "NO", "DEBIT", "GHI NO", "CHI", "OUT"})
+_CREDIT_MARKS: Final = frozenset({"C", "CR", "CO", "CREDIT", "GHI CO", "THU", "IN"})
+_NOT_BOOKED: Final = frozenset({"CHO XU LY", "DANG XU LY", "PENDING", "THAT BAI", "FAILED", "HUY", "CANCELLED"})
+_TOTALS: Final = (Label.TOTAL, Label.TOTAL_DEBIT, Label.TOTAL_CREDIT, Label.COUNT_DEBIT, Label.COUNT_CREDIT)
+_NOTHING: Final = frozenset({"", "-", "–"})
+
+
+def read(rows: Iterator[Row], kind: str) -> Iterator[StatementEvent]:
+    """The statements of a spreadsheet; `kind` is `xlsx`, `csv` or `html`."""
+    reading = _Reading(kind)
+    for row in rows:
+        yield from reading.row(row)
+    yield from reading.end_of_file()
+    if reading.statements == 0 and not reading.problems:
+        detail = "no table with a date and columns for money in and out"
+        raise UnknownFormat([Problem(ProblemCode.UNKNOWN_FORMAT, "row 1", detail)])
+    if reading.problems:
+        raise StatementRefused(reading.problems)
+
+
+@dataclass(slots=True)
+class _Title:
+    """What stands before a table, and what of it belongs to the statement."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    def cells(self) -> Iterator[str]:
+        return (cell for row in self.rows for cell in row.cells if cell)
+
+
+@dataclass(slots=True)
+class _Table:
+    """The statement that is being read."""
+
+    layout: Layout
+    columns: dict[Column, int]
+    header: Row
+    account: str
+    currency: str
+    format: str
+    opening: int | None = None
+    closing: int | None = None
+    from_on: date | None = None
+    to_on: date | None = None
+    first_on: date | None = None
+    last_on: date | None = None
+    previous_on: date | None = None
+    tally: Tally = field(default_factory=Tally)
+    counts: dict[Sign, int] = field(default_factory=lambda: {Sign.DEBIT: 0, Sign.CREDIT: 0})
+    stated: dict[Label, tuple[str, int]] = field(default_factory=dict)
+    balances: list[tuple[int, int]] = field(default_factory=list)
+    """Of rows with a running balance: what they moved, and the balance after."""
+    contradictions: list[Problem] = field(default_factory=list)
+
+    def cell(self, row: Row, column: Column) -> str:
+        place = self.columns.get(column)
+        return row.cells[place] if place is not None and place < len(row.cells) else ""
+
+    def statement(self) -> Statement:
+        return Statement(
+            format=self.format,
+            account=self.account,
+            currency=self.currency,
+            id=None,
+            sequence=None,
+            page=None,
+            from_on=self.from_on or self.first_on,
+            to_on=self.to_on or self.last_on,
+            opening=self.opening,
+            closing=self.closing,
+        )
+
+
+class _Reading:
+    """One pass over one file."""
+
+    def __init__(self, kind: str) -> None:
+        self.statements = 0
+        self.problems: list[Problem] = []
+        self._kind = kind
+        self._title = _Title()
+        self._table: _Table | None = None
+
+    def refuse(self, code: ProblemCode, place: str, detail: str) -> None:
+        self.problems.append(Problem(code, place, detail))
+        if len(self.problems) >= _PROBLEMS_AT_MOST:
+            raise StatementRefused(self.problems)
+
+    def row(self, row: Row) -> Iterator[StatementEvent]:
+        """Takes the next row: of a title, a header, a table or what follows one."""
+        if not any(row.cells):
+            return
+        if self._table is not None and row.sheet != self._table.header.sheet:
+            yield from self._end()
+        columns = self._header(row)
+        if columns is not None:
+            yield from self._end()
+            yield from self._begin(row, columns)
+        elif self._table is None:
+            self._title.rows.append(row)
+            del self._title.rows[:-_TITLE_AT_MOST]
+        elif _is_title(row, self._table):
+            # The title block of the next account on the same sheet.
+            yield from self._end()
+            self._title.rows.append(row)
+        else:
+            yield from self._table_row(self._table, row)
+
+    def end_of_file(self) -> Iterator[StatementEvent]:
+        yield from self._end()
+
+    def _header(self, row: Row) -> dict[Column, int] | None:
+        """The columns that a header names, alone or with the row above it; none if the row is no header."""
+        if any(is_day(cell) for cell in row.cells):
+            return None
+        layout = layout_of((*self._title.cells(), *row.cells))
+        columns = _columns(layout, row)
+        if self._title.rows and self._table is None and not _is_whole(columns):
+            columns = {**_columns(layout, self._title.rows[-1]), **columns}
+        return columns if _is_whole(columns) else None
+
+    def _begin(self, header: Row, columns: dict[Column, int]) -> Iterator[StatementEvent]:
+        self.statements += 1
+        title, self._title = self._title, _Title()
+        layout = layout_of((*title.cells(), *header.cells))
+        account = next((found for row in title.rows if (found := _account(layout, row))), None)
+        if account is None:
+            self.refuse(ProblemCode.ACCOUNT, header.place, "the title names no account")
+        table = _Table(layout, columns, header, account or "", _currency(layout, title), f"{self._kind}.{layout.name}")
+        for row in title.rows:
+            self._beside(table, row)
+        self._table = table
+        yield StatementStart(table.statement())
+
+    def _table_row(self, table: _Table, row: Row) -> Iterator[StatementEvent]:
+        label = next((found for cell in row.cells if (found := table.layout.label(cell)) in _IN_TABLE), None)
+        told_day = table.cell(row, Column.BOOKED_ON)
+        if label is not None and not is_day(told_day):
+            self._beside(table, row, in_table=True)
+            return
+        moneys = [column for column in _MONEY if table.cell(row, column) not in _NOTHING]
+        if not moneys:
+            self._beside(table, row)
+            return
+        if _columns(table.layout, row).keys() >= {Column.DEBIT, Column.CREDIT} or _numbered(row):
+            return  # the second line of a header, or the numbers under it
+        try:
+            entries = _entries(table, row, told_day)
+        except Unreadable as error:
+            table.tally.not_added += 1
+            self.refuse(error.code, f"{row.place}{error.where}", error.detail)
+            return
+        for entry in entries:
+            table.tally.add(entry)
+            table.counts[entry.sign] += 1
+            yield entry
+
+    def _beside(self, table: _Table, row: Row, *, in_table: bool = False) -> None:
+        """Keeps what a row beside the bookings tells: balances, totals, period."""
+        for place, cell in enumerate(row.cells):
+            label = table.layout.label(cell) if cell else None
+            if label in (Label.OPENING, Label.CLOSING):
+                self._balance(table, row, place, label, in_table=in_table)
+            elif label in _TOTALS:
+                self._total(table, row, place, label)
+            elif label is Label.PERIOD and table.from_on is None:
+                days = _DAYS.findall(" ".join(row.cells[place:]))
+                if days:
+                    table.from_on = _day(days[0])
+                    table.to_on = _day(days[-1]) if len(days) > 1 else table.to_on
+        if len(days := _DAYS.findall(" ".join(row.cells))) == 2 and table.from_on is None and not in_table:
+            table.from_on, table.to_on = _day(days[0]), _day(days[1])
+
+    def _balance(self, table: _Table, row: Row, place: int, label: Label, *, in_table: bool) -> None:
+        text = _value_after(row, place)
+        if in_table and (own := table.cell(row, Column.BALANCE)) not in _NOTHING:
+            text = own
+        if text is None:
+            return
+        try:
+            amount = read_number(text, table.currency)
+        except Unreadable as error:
+            if _looks_like_number(text):
+                table.contradictions.append(Problem(ProblemCode.BALANCE, row.place, error.detail))
+            return
+        known = table.opening if label is Label.OPENING else table.closing
+        if known not in (None, amount):
+            detail = f"the {label.value} balance is given twice and differs"
+            table.contradictions.append(Problem(ProblemCode.BALANCE, row.place, detail))
+        elif label is Label.OPENING:
+            table.opening = amount
+        else:
+            table.closing = amount
+
+    def _total(self, table: _Table, row: Row, place: int, label: Label) -> None:
+        if label is Label.TOTAL:
+            told = ((Label.TOTAL_DEBIT, Column.DEBIT), (Label.TOTAL_CREDIT, Column.CREDIT))
+            texts = {kept: table.cell(row, column) for kept, column in told}
+        else:
+            texts = {label: _value_after(row, place) or ""}
+        for kept, text in texts.items():
+            currency = "VND" if kept in (Label.COUNT_DEBIT, Label.COUNT_CREDIT) else table.currency
+            try:
+                table.stated[kept] = (row.place, abs(read_number(text, currency)))
+            except Unreadable:
+                continue
+
+    def _end(self) -> Iterator[StatementEvent]:
+        table, self._table = self._table, None
+        if table is not None:
+            _take_running_balances(table)
+            _check_totals(table)
+            yield _ended(table)
+
+
+_IN_TABLE: Final = frozenset({Label.OPENING, Label.CLOSING, *_TOTALS})
+
+
+def _is_whole(columns: dict[Column, int]) -> bool:
+    """Whether a header names what a booking needs."""
+    both = {Column.DEBIT, Column.CREDIT} <= columns.keys()
+    return Column.BOOKED_ON in columns and (both or Column.AMOUNT in columns)
+
+
+def _columns(layout: Layout, row: Row) -> dict[Column, int]:
+    """Of each kind of column the first; a second day is that of the value."""
+    columns: dict[Column, int] = {}
+    for place, cell in enumerate(row.cells):
+        column = layout.column(cell) if cell else None
+        if column is Column.BOOKED_ON and column in columns:
+            column = Column.VALUE_ON
+        if column is not None:
+            columns.setdefault(column, place)
+    return columns
+
+
+def _is_title(row: Row, table: _Table) -> bool:
+    """Whether a new account begins: its number is named beside no booking."""
+    if is_day(table.cell(row, Column.BOOKED_ON)):
+        return False
+    found = any(table.layout.label(cell) is Label.ACCOUNT for cell in row.cells if cell)
+    return found and _account(table.layout, row) not in (None, table.account)
+
+
+def _account(layout: Layout, row: Row) -> str | None:
+    """The number that a row names as the account: after a colon, or in the next cell."""
+    for place, cell in enumerate(row.cells):
+        if not cell or layout.label(cell) is not Label.ACCOUNT:
+            continue
+        texts = [cell.partition(":")[2], *(later for later in row.cells[place + 1 :] if later)]
+        for text in texts:
+            match = _ACCOUNT.match(text.strip())
+            if match is not None and any(letter.isdigit() for letter in match[0]):
+                return re.sub(r"[ .-]", "", match[0])
+    return None
+
+
+def _currency(layout: Layout, title: _Title) -> str:
+    for row in title.rows:
+        for place, cell in enumerate(row.cells):
+            if cell and layout.label(cell) is Label.CURRENCY:
+                words = " ".join((cell.partition(":")[2], *row.cells[place + 1 :])).upper()
+                for word in re.findall(r"[A-Z]{3}", words):
+                    if word in DECIMALS:
+                        return str(word)
+    return "VND"
+
+
+def _value_after(row: Row, place: int) -> str | None:
+    """What stands after a colon, or else in the next cell that is not empty."""
+    own = row.cells[place].partition(":")[2].strip()
+    if own:
+        return own
+    return next((cell for cell in row.cells[place + 1 :] if cell), None)
+
+
+def _looks_like_number(text: str) -> bool:
+    return any(letter.isdigit() for letter in text) and not is_day(text)
+
+
+def _numbered(row: Row) -> bool:
+    """The row under a header that numbers the columns: 1, 2, 3 or (1), (2), (3)."""
+    numbers = [cell.strip("() ") for cell in row.cells if cell]
+    return len(numbers) > 3 and numbers == [str(number) for number in range(1, len(numbers) + 1)]
+
+
+def _entries(table: _Table, row: Row, told_day: str) -> list[Entry]:
+    """The bookings of a row: what moved, and its fee and VAT as bookings of their own."""
+    moneys = [column for column in _MONEY if table.cell(row, column) not in _NOTHING]
+    rest = ""
+    if told_day in _NOTHING and set(moneys) <= {Column.FEE, Column.TAX} and table.previous_on:
+        booked_on = table.previous_on
+    else:
+        booked_on, rest = _day_in(told_day, Column.BOOKED_ON)
+    table.previous_on = booked_on
+    table.first_on = min(table.first_on or booked_on, booked_on)
+    table.last_on = max(table.last_on or booked_on, booked_on)
+    value = table.cell(row, Column.VALUE_ON)
+    value_on = _day_in(value, Column.VALUE_ON)[0] if value not in _NOTHING else None
+    status = folded(table.cell(row, Column.STATUS))
+    made = []
+    for column, signed in _amounts(table, row, moneys):
+        if signed == 0:
+            continue
+        made.append(
+            Entry(
+                place=f"{row.place}, {column.value}",
+                sign=Sign.CREDIT if signed > 0 else Sign.DEBIT,
+                amount=abs(signed),
+                status=EntryStatus.INFORMATION if status in _NOT_BOOKED else EntryStatus.BOOKED,
+                reversal=False,
+                booked_on=booked_on,
+                value_on=value_on,
+                bank_reference=table.cell(row, Column.REFERENCE) or rest or None,
+                bank_transaction_code={Column.FEE: FEE, Column.TAX: TAX}.get(column),
+                text=table.cell(row, Column.TEXT) or None,
+                additional_text=None,
+                details=(),
+            )
+        )
+    balance = table.cell(row, Column.BALANCE)
+    if balance not in _NOTHING:
+        moved = sum(entry.signed_amount for entry in made if entry.status is EntryStatus.BOOKED)
+        table.balances.append((moved, _number(table, row, Column.BALANCE)))
+    return made
+
+
+def _amounts(table: _Table, row: Row, moneys: list[Column]) -> Iterator[tuple[Column, int]]:
+    """What moved, each with its sign: money in above zero."""
+    for column in moneys:
+        number = _number(table, row, column)
+        match column:
+            case Column.DEBIT:
+                if number < 0 and not table.layout.negative_debits:
+                    raise Unreadable(ProblemCode.AMOUNT, "an amount below zero in the column of debits", ", debit")
+                yield column, -abs(number)
+            case Column.CREDIT:
+                if number < 0:
+                    raise Unreadable(ProblemCode.AMOUNT, "an amount below zero in the column of credits", ", credit")
+                yield column, number
+            case Column.AMOUNT:
+                yield column, _marked(number, table.cell(row, Column.MARK))
+            case _:
+                yield column, -abs(number)
+
+
+def _marked(number: int, mark: str) -> int:
+    word = folded(mark)
+    if word in _DEBIT_MARKS or mark.strip() == "-":
+        return -abs(number)
+    if mark.strip() and word not in _CREDIT_MARKS and mark.strip() != "+":
+        raise Unreadable(ProblemCode.SIGN, "neither debit nor credit", ", mark")
+    return number
+
+
+def _number(table: _Table, row: Row, column: Column) -> int:
+    text = table.cell(row, column)
+    try:
+        return read_number(text, table.currency)
+    except Unreadable as error:
+        raise Unreadable(error.code, error.detail, f", {column.value}") from error
+
+
+def _day_in(text: str, column: Column) -> tuple[date, str]:
+    try:
+        return read_day(text)
+    except Unreadable as error:
+        raise Unreadable(error.code, error.detail, f", {column.value}") from error
+
+
+def _day(text: str) -> date | None:
+    try:
+        return read_day(text)[0]
+    except Unreadable:
+        return None
+
+
+def _take_running_balances(table: _Table) -> None:
+    """Where no balance is named: those of the column, if it follows row by row, from the oldest to the newest."""
+    if not table.balances or (table.opening is not None and table.closing is not None):
+        return
+    for ordered in (table.balances, table.balances[::-1]):
+        after = [balance for _, balance in ordered]
+        before = [balance - moved for moved, balance in ordered]
+        if after[:-1] == before[1:]:
+            table.opening = before[0] if table.opening is None else table.opening
+            table.closing = after[-1] if table.closing is None else table.closing
+            return
+
+
+def _check_totals(table: _Table) -> None:
+    """What the file says of itself must be what was counted; some banks leave fees out of their totals."""
+    if table.tally.not_added:
+        return
+    counted = {
+        Label.TOTAL_DEBIT: table.tally.sum_debits,
+        Label.TOTAL_CREDIT: table.tally.sum_credits,
+        Label.COUNT_DEBIT: table.counts[Sign.DEBIT],
+        Label.COUNT_CREDIT: table.counts[Sign.CREDIT],
+    }
+    has_fees = {Column.FEE, Column.TAX} & table.columns.keys()
+    for label, (place, stated) in table.stated.items():
+        if stated != counted[label] and not (has_fees and label in (Label.TOTAL_DEBIT, Label.COUNT_DEBIT)):
+            detail = f"{label.value} is stated as {stated} and counted as {counted[label]}"
+            table.contradictions.append(Problem(ProblemCode.SUMMARY_MISMATCH, place, detail))
+
+
+def _ended(table: _Table) -> StatementEnd:
+    return table.tally.end(table.statement(), table.header.place, table.contradictions)
