@@ -19,7 +19,7 @@ from engine.api import errors as asking
 from engine.law import cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
-from gateways import breaker, credentials, vietqr
+from gateways import banking_days, breaker, credentials, vietqr
 from gateways import errors as gateways
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
@@ -71,6 +71,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     gateways.BadDocument: HTTPStatus.BAD_GATEWAY,
     gateways.UnsafeKey: HTTPStatus.INTERNAL_SERVER_ERROR,
     gateways.Unsupported: HTTPStatus.NOT_IMPLEMENTED,
+    banking_days.UnknownYear: HTTPStatus.INTERNAL_SERVER_ERROR,
     credentials.MixedEnvironments: HTTPStatus.INTERNAL_SERVER_ERROR,
     gateways.NotSent: HTTPStatus.SERVICE_UNAVAILABLE,
     breaker.CircuitOpen: HTTPStatus.SERVICE_UNAVAILABLE,
