@@ -41,22 +41,22 @@ def created(answer: Answer, reference: str) -> OnlineAnswer:
     return OnlineAnswer(decided or codes.request_outcome(code), code, pay_url=_text(fields, "payUrl"))
 
 
-def moved(answer: Answer, reference: str, *, amount_vnd: int | None, auto_capture: bool = True) -> OnlineAnswer:
-    """The answer to a payout, refund or query: what the code says of the money, if it is about the amount we asked.
+def moved(answer: Answer, reference: str, *, amount_vnd: int, auto_capture: bool = True) -> OnlineAnswer:
+    """The answer to a payout, refund or query: what the code says of the money.
 
-    `amount_vnd` None where the provider is not asked about an amount we know.
+    A success counts only if it names our reference and our amount.
     """
     fields, code, decided = _coded(answer, reference)
     outcome = decided or codes.outcome(code, auto_capture=auto_capture)
     stated_vnd = whole_vnd(fields.get("amount"))
-    if outcome is Outcome.SUCCESS and amount_vnd is not None and stated_vnd not in (None, amount_vnd):
-        raise Ambiguous("the answer is about another amount")
+    if outcome is Outcome.SUCCESS and (fields.get("orderId") != reference or stated_vnd != amount_vnd):
+        raise Ambiguous("the answer does not name our order and amount")
     return OnlineAnswer(
         outcome, code, _number(fields.get("transId")), stated_vnd, found=False if code == _NO_SUCH_ORDER else None
     )
 
 
-def queried(answer: Answer, reference: str, *, amount_vnd: int | None, auto_capture: bool = True) -> OnlineAnswer:
+def queried(answer: Answer, reference: str, *, amount_vnd: int, auto_capture: bool = True) -> OnlineAnswer:
     """An inquiry. `found` is True for every code that speaks of the order itself."""
     read = moved(answer, reference, amount_vnd=amount_vnd, auto_capture=auto_capture)
     if read.found is None and read.outcome in (Outcome.SUCCESS, Outcome.FAILED, Outcome.PENDING):

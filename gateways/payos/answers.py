@@ -37,7 +37,7 @@ def queried(answer: Answer, reference: str, amount_vnd: int) -> OnlineAnswer:
         return OnlineAnswer(Outcome.UNKNOWN, code, found=False if answer.status == 404 else None)
     require_echo(data, orderCode=order_code(reference))
     outcome, paid_vnd = codes.link_outcome(data.get("status")), whole_vnd(data.get("amountPaid"))
-    if outcome is Outcome.SUCCESS and paid_vnd not in (None, amount_vnd):
+    if outcome is Outcome.SUCCESS and paid_vnd != amount_vnd:
         raise Ambiguous("another amount was paid")
     return OnlineAnswer(outcome, str(data.get("status")), _text(data.get("id")), paid_vnd, found=True)
 

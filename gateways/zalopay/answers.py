@@ -95,8 +95,8 @@ def paid(answer: Answer, amount_vnd: int, wallet: str, *, operation: Operation =
     data: Mapping[str, Any] = found if isinstance(found, dict) else {}
     require_echo(data, m_u_id=wallet)
     stated_vnd = whole_vnd(data.get("amount"))
-    if outcome is Outcome.SUCCESS and stated_vnd not in (None, amount_vnd):
-        raise Ambiguous("the answer is about another amount")
+    if outcome is Outcome.SUCCESS and stated_vnd != amount_vnd:
+        raise Ambiguous("the answer does not name our amount")
     code = f"{_code(fields)}/{data['status']}" if "status" in data else _code(fields)
     known = _found(fields, outcome) if operation is Operation.TRANSACTION else None
     return OnlineAnswer(outcome, code, _number(data.get("order_id")), stated_vnd, known)
