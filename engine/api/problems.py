@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from engine import errors, vault
 from engine.api import errors as asking
-from engine.law import cases
+from engine.law import batch, cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
 from gateways import banking_days, breaker, credentials, vietqr
@@ -52,6 +52,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     law.NoValueOnDate: HTTPStatus.UNPROCESSABLE_ENTITY,
     law.FactsImpossible: HTTPStatus.UNPROCESSABLE_ENTITY,
     cases.CaseFileUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    batch.TableUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    batch.Disagreement: HTTPStatus.INTERNAL_SERVER_ERROR,
     forms.KeysMissing: HTTPStatus.UNPROCESSABLE_ENTITY,
     ledger.LedgerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     ledger.Refused: HTTPStatus.CONFLICT,
