@@ -26,7 +26,7 @@ from engine.contributions.declaration_form import (
 from engine.contributions.declaration_sheet import DeclaredMonth, read_declaration
 from engine.contributions.dues import FUND_LABELS, FUND_NAMES, AssessedMonth, AssessedWorker, assess_dues, compact_json
 from engine.contributions.employer import Employer, employer_on, lock_employer
-from engine.contributions.participants import Participants, enrol_workers, recognise_workers
+from engine.contributions.participants import Participants, enrol_workers, likely_elsewhere, recognise_workers
 from engine.contributions.wage_notes import notes_of
 from engine.law.calendar import Month
 from engine.law.parameters import Parameters, law_version
@@ -97,7 +97,10 @@ def import_declaration(connection: Connection, vault: Vault, path: Path, recorde
         "notice_no": notice.notice_no,
         "payment_code": notice.payment_code,
         "unconfirmed": list(assessed.unconfirmed),
-        "notes": notes_of(declared, assessed, employer, law),
+        "notes": [
+            *likely_elsewhere(connection, employer, declared),
+            *notes_of(declared, assessed, employer, law),
+        ],
     }
     # The declaration refers to its file, so the file is kept first; what the notice asks for is known last.
     keep(connection, arrival, rows=len(declared.workers), outcome=outcome, recorded_at=recorded_at)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATE, TEXT
 
 from engine.contributions.declaration_form import BIRTH_DATE, INSURED_NUMBER, NAME, DeclaredWorker, Mention
+from engine.contributions.declaration_sheet import DeclaredMonth
 from engine.contributions.employer import Employer
 from engine.people import tables
 from engine.people.bulk import copy_rows, new_ids
@@ -35,6 +36,16 @@ _FORMER_STAFF = text("""
         AND EXISTS (SELECT FROM engine.employment e WHERE e.person_id = p.person_id AND e.employer_id = :employer_id)
 """).bindparams(bindparam("names", type_=ARRAY(TEXT)), bindparam("birth_dates", type_=ARRAY(DATE)))
 
+_ELSEWHERE = text("""
+    SELECT DISTINCT p.folded_name, p.birth_date, e.unit_code, p.personal_id_fingerprint IS NULL AS by_insured_number
+    FROM engine.person p JOIN unnest(:names, :birth_dates) AS told (name, birth_date)
+        ON p.folded_name = told.name AND p.birth_date = told.birth_date
+    JOIN engine.employment m USING (person_id) JOIN engine.employer e USING (employer_id)
+    WHERE (p.personal_id_fingerprint IS NULL OR p.insured_number_fingerprint IS NULL)
+        AND m.months @> CAST(:period AS date) AND upper_inf(m.recorded_during) AND m.employer_id <> :employer_id
+    ORDER BY e.unit_code
+""").bindparams(bindparam("names", type_=ARRAY(TEXT)), bindparam("birth_dates", type_=ARRAY(DATE)))
+
 
 @dataclass(frozen=True, slots=True)
 class Participants:
@@ -55,6 +66,32 @@ def recognise_workers(
     newcomers = [one.worker for number, one in mentioned.items() if number not in ids and one.worker is not None]
     ids.update(zip((worker.number for worker in newcomers), new_ids(connection, len(newcomers)), strict=True))
     return Participants(ids, newcomers)
+
+
+def likely_elsewhere(connection: Connection, employer: Employer, declared: DeclaredMonth) -> list[str]:
+    """Notes on workers of whom another employer may declare the same month under the other kind of number.
+
+    Name and birth date are no proof, for many people share both; a person has to look (Law 41/2024 Article 2(5)).
+    """
+    staying = [(row, worker) for row, worker in declared.workers if not worker.leaves]
+    found: dict[tuple[str, date, str], str] = {}
+    for known in connection.execute(
+        _ELSEWHERE,
+        {
+            "names": [fold(worker.name) for _, worker in staying],
+            "birth_dates": [worker.birth_date for _, worker in staying],
+            "period": declared.period,
+            "employer_id": employer.employer_id,
+        },
+    ):
+        other_kind = "personal_id" if known.by_insured_number else "insured_number"
+        found.setdefault((known.folded_name, known.birth_date, other_kind), known.unit_code)
+    return [
+        f"{row.sheet}, row {row.number}, column {INSURED_NUMBER}: somebody of this name and birth date is declared for "
+        f"this month by another employer ({unit_code}) under the other kind of number: the same person?"
+        for row, worker in staying
+        if (unit_code := found.get((fold(worker.name), worker.birth_date, _kind(worker.number)))) is not None
+    ]
 
 
 def enrol_workers(connection: Connection, vault: Vault, participants: Participants) -> None:

@@ -196,6 +196,25 @@ def test_who_changes_to_the_personal_id_stays_the_same_person(
         assert list(connection.scalars(text(months))) == [1, 2, 2]
 
 
+def test_a_namesake_at_another_employer_under_the_other_kind_of_number_is_noted(
+    database: Database, vault: Vault, take_in: Callable[[Path], DeclarationImported], tmp_path: Path
+) -> None:
+    take_in(_book(tmp_path / "a.xlsx", _form(_worker(1), _worker(2))))
+    (tmp_path / "units.csv").write_text(
+        "Mã đơn vị,Tên đơn vị,Mã số thuế,Mã cơ quan BHXH,Vùng,Phương thức đóng (tháng),Hiệu lực từ ngày\n"
+        "TZ0002Z,Công ty Hai,0100000002,07901,I,1,01/01/2026\n",
+        encoding="utf-8",
+    )
+    with database.transaction("lan") as connection:
+        import_employers(connection, vault, tmp_path / "units.csv", builders.AT)
+    # The second worker shares the birth date alone.
+    lines = _form(_worker(1, c1="079190000001"), _worker(2, c1="079190000002", B="Lê Ba"))
+    lines[0] = ["Mã đơn vị: TZ0002Z"]
+    (note,) = take_in(_book(tmp_path / "b.xlsx", lines)).notes
+    assert note.startswith("b.xlsx, sheet D02-LT, row 6, column 1 Mã số BHXH: somebody of this name")
+    assert "TZ0001Z" in note
+
+
 def test_wages_below_the_lowest_are_noted_and_taken(
     take_in: Callable[[Path], DeclarationImported], tmp_path: Path
 ) -> None:
