@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -15,3 +16,14 @@ def record(connection: Connection, act: str, subject: str, at: datetime, **detai
         ),
         {"at": at, "act": act, "subject": subject, "detail": json.dumps(detail, ensure_ascii=False)},
     )
+
+
+def records_of(connection: Connection, subject: str) -> list[dict[str, Any]]:
+    """What was done to a subject, in order of time."""
+    rows = connection.execute(
+        text("""
+            SELECT audit_id, recorded_at, person, act, detail, correlation FROM engine.audit_record
+            WHERE subject = :subject ORDER BY audit_id"""),
+        {"subject": subject},
+    )
+    return [row._asdict() for row in rows]

@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import banks, books, employers, month, payments, reconciling
+from engine.cli import auditing, banks, books, employers, month, payments, reconciling
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -26,6 +26,7 @@ for name, group in (
     ("db", books.database_commands),
     ("law", law),
     ("ledger", books.ledger_commands),
+    ("audit", auditing.audit_commands),
     ("employer", employers.employer_commands),
     ("collection-account", employers.collection_commands),
     ("declaration", employers.declaration_commands),

@@ -58,7 +58,7 @@ def ledger_verify(
     """Recomputes every content hash, balance and seal; exit 1 and the first difference if one does not match."""
     verification: verifier.Verification | exports.ExportVerification
     if export is not None:
-        keys = _public_keys(public_key or [])
+        keys = public_keys(public_key or [])
         try:
             verification = exports.verify_export(export, keys)
         except OSError as error:
@@ -134,7 +134,8 @@ def ledger_check_proof(file: ExistingFile, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _public_keys(paths: list[Path]) -> dict[str, bytes]:
+def public_keys(paths: list[Path]) -> dict[str, bytes]:
+    """Ed25519 keys of PEM files, by their fingerprint."""
     found = {}
     for path in paths:
         try:
