@@ -7,14 +7,16 @@ a single row is explained by assessing it by itself.
 
 import csv
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from engine.errors import WrongInput
 from engine.law.calendar import MONTHS_IN_YEAR, Month
@@ -96,12 +98,11 @@ def run(rule_name: str, source: Path, target: Path, law: Parameters, processes: 
     partial = target.with_name(target.name + ".part")
     rows = 0
     with source.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.reader(file)
-        order = _order(rule, next(table, []), source)
+        order = _order(rule, next(csv.reader([file.readline()]), []), source)
         with partial.open("w", encoding="utf-8", newline="") as written:
             out = csv.writer(written, lineterminator="\n")
             out.writerow(rule.out)
-            for decided, problems in _chunks(rule_name, order, table, law, processes):
+            for decided, problems in _chunks(rule_name, order, file, law, processes):
                 if problems:
                     partial.unlink()
                     raise TableUnreadable([f"{source}: {problem}" for problem in problems[:_MOST_PROBLEMS]])
@@ -128,40 +129,32 @@ def decide_rows(rule_name: str, header: Sequence[str], rows: Iterable[Row], law:
 
 
 def _chunks(
-    rule_name: str, order: Mapping[str, int], table: Iterator[Row], law: Parameters, processes: int
+    rule_name: str, order: Mapping[str, int], file: TextIO, law: Parameters, processes: int
 ) -> Iterator[tuple[tuple[str, int], list[str]]]:
     """Results in the order of the rows; with several processes a few chunks are under way at once."""
     first_line = 2
-    batches: list[tuple[int, list[Row]]] = []
     if processes == 1:
         clerk = _Clerk(rule_name, order, law)
-        while chunk := list(islice(table, CHUNK_ROWS)):
-            yield clerk.decide_chunk(first_line, chunk)
-            first_line += len(chunk)
+        while lines := list(islice(file, CHUNK_ROWS)):
+            yield clerk.decide_chunk(first_line, lines)
+            first_line += len(lines)
         return
-    with ProcessPoolExecutor(processes) as pool:
-        while chunk := list(islice(table, CHUNK_ROWS)):
-            batches.append((first_line, chunk))
-            first_line += len(chunk)
-            if len(batches) == 2 * processes:
-                yield from _parallel(pool, rule_name, order, batches)
-                batches = []
-        yield from _parallel(pool, rule_name, order, batches)
-
-
-def _parallel(
-    pool: ProcessPoolExecutor, rule_name: str, order: Mapping[str, int], batches: Sequence[tuple[int, list[Row]]]
-) -> Iterator[tuple[tuple[str, int], list[str]]]:
     columns = tuple(order.items())
-    futures = [pool.submit(_decide_installed, rule_name, columns, line, chunk) for line, chunk in batches]
-    for future in futures:
-        yield future.result()
+    under_way: deque[Future[tuple[tuple[str, int], list[str]]]] = deque()
+    with ProcessPoolExecutor(processes) as pool:
+        while lines := list(islice(file, CHUNK_ROWS)):
+            under_way.append(pool.submit(_decide_installed, rule_name, columns, first_line, "".join(lines)))
+            first_line += len(lines)
+            if len(under_way) > 2 * processes:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 def _decide_installed(
-    rule_name: str, columns: tuple[tuple[str, int], ...], first_line: int, chunk: Sequence[Row]
+    rule_name: str, columns: tuple[tuple[str, int], ...], first_line: int, chunk: str
 ) -> tuple[tuple[str, int], list[str]]:
-    return _installed_clerk(rule_name, columns).decide_chunk(first_line, chunk)
+    return _installed_clerk(rule_name, columns).decide_chunk(first_line, chunk.splitlines())
 
 
 @cache
@@ -178,11 +171,11 @@ class _Clerk:
         self._read = _reader(rule, order)
         self._decide = rule.fast(law)
 
-    def decide_chunk(self, first_line: int, chunk: Sequence[Row]) -> tuple[tuple[str, int], list[str]]:
+    def decide_chunk(self, first_line: int, chunk: Iterable[str]) -> tuple[tuple[str, int], list[str]]:
         """The text of the results of a chunk and how many there are, or its problems by line and column."""
         problems: list[str] = []
         lines: list[str] = []
-        for number, row in enumerate(chunk, first_line):
+        for number, row in enumerate(csv.reader(chunk), first_line):
             facts = self._read(row, number, problems)
             if facts is None:
                 if len(problems) >= _MOST_PROBLEMS:

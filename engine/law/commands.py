@@ -11,6 +11,8 @@ import typer
 from engine.errors import WrongInput
 from engine.law.batch import RULES, run
 from engine.law.cases import Assessment, assess_cases, assess_file, read_cases
+from engine.law.chart import cost_chart
+from engine.law.cost import Costs, write_table
 from engine.law.errors import LawError
 from engine.law.findings import Finding, plain
 from engine.law.letter import Letter, letter_document, letter_pdf
@@ -149,24 +151,67 @@ def letter(
 def simulate(
     file: Annotated[Path, typer.Argument(help="Tệp kịch bản YAML.")],
     as_json: Annotated[bool, typer.Option("--json", help="In JSON.")] = False,
+    table: Annotated[Path | None, typer.Option("--csv", help="Ghi bảng chi phí của kịch bản có dân số.")] = None,
+    chart: Annotated[Path | None, typer.Option("--svg", help="Ghi biểu đồ chi phí theo tháng.")] = None,
 ) -> None:
-    """What the cases of a scenario give under the law as it is and under its changes. Exit 2 if it is malformed."""
+    """What a scenario gives under the law as it is and under its changes. Exit 2 if it is malformed."""
     try:
-        comparisons = simulate_file(file, Parameters.load())
+        found = simulate_file(file, Parameters.load())
     except (WrongInput, LawError) as error:
         raise _refused(str(error)) from error
+    if found.costs is None and (table or chart):
+        raise _refused(f"{file}: --csv and --svg need a population")
     if as_json:
-        typer.echo(json.dumps([one.as_json() for one in comparisons], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
     else:
-        for one in comparisons:
+        for one in found.cases:
             typer.echo(f"{one.name}: {'đổi / changed' if one.changed else 'không đổi / the same'}")
             for key in one.changed:
                 typer.echo(f"  {key}: {_shown(one.before.result.get(key))} → {_shown(one.after.result.get(key))}")
-    errors = [problem for one in comparisons for problem in one.errors]
+    if found.costs is not None:
+        if not as_json:
+            _print_costs(found.costs)
+        if table:
+            write_table(found.costs, table)
+        if chart:
+            title = f"Chi phí theo tháng / cost by month: {file.stem}"
+            chart.write_text(cost_chart(found.costs.by_month, title), encoding="utf-8")
+    errors = [problem for one in found.cases for problem in one.errors]
     for problem in errors:
         typer.echo(problem, err=True)
     if errors:
         raise typer.Exit(WRONG_CALL)
+
+
+_SIDES = {
+    "benefit": "chế độ / benefit",
+    "province": "tỉnh / province",
+    "sex": "giới / sex",
+    "age": "tuổi / age",
+}
+
+
+def _print_costs(costs: Costs) -> None:
+    for month, (before, after) in costs.by_month.items():
+        typer.echo(f"{month}: {before:,} → {after:,} ({after - before:+,}) VND")
+    for told, key in (
+        ("chế độ / benefit", "benefit"),
+        ("tỉnh / province", "province"),
+        ("giới / sex", "sex"),
+        ("tuổi / age", "age"),
+    ):
+        sums: dict[str, list[int]] = {}
+        for cost in costs.cells:
+            pair = sums.setdefault(getattr(cost.cell, key), [0, 0])
+            pair[0] += cost.before_vnd
+            pair[1] += cost.after_vnd
+        for name, (before, after) in sums.items():
+            typer.echo(f"{told} {name}: {before:,} → {after:,} ({after - before:+,}) VND")
+    balance = costs.balance
+    typer.echo(
+        f"được lợi / win: {balance.winners} (+{balance.gained_vnd:,} VND); thiệt / lose: {balance.losers} "
+        f"(-{balance.lost_vnd:,} VND); không đổi / the same: {balance.unchanged}"
+    )
 
 
 @app.command("batch")
