@@ -16,7 +16,7 @@ from ledger.accounts import Account, NormalSide, chart, find_account
 from ledger.errors import UnknownAccount
 from ledger.money import Dong
 from ledger.sheets import Column, Kind
-from ledger.window import Window
+from ledger.window import Window, require_in_books
 
 
 def balance(connection: Connection, account: str, on: date | None = None, known_at: datetime | None = None) -> Dong:
@@ -31,6 +31,7 @@ def balance(connection: Connection, account: str, on: date | None = None, known_
 
 def net_before(connection: Connection, account: Account, window: Window) -> Dong:
     """What stands on an account at the end of a window, as Nợ less Có."""
+    require_in_books(connection, window)
     beyond = ""
     if window.beyond != "false":
         beyond = f"""
@@ -135,6 +136,7 @@ _KEPT_OF_FUND = """
 
 
 def _turnover(connection: Connection, window: Window, fund: str | None) -> Iterator[TurnoverRow]:
+    require_in_books(connection, window)
     # Without a beginning the turnover of the window is its closing one, and only what is beyond it need be read.
     inside = window.holds if window.since is not None else "false"
     read = f"e.business_on >= :since OR {window.beyond}" if window.since is not None else window.beyond

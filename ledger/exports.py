@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection, text
 
+from ledger.errors import Refused
 from ledger.seals import Seal, SealedBatch
 
 _SEALS = """
@@ -46,6 +47,12 @@ _ENTRIES = """
     ORDER BY p.position, l.line_no
 """
 
+_LEFT = """
+    SELECT min(p.seal_no) FROM ledger.sealed_entry p
+    WHERE NOT EXISTS (SELECT FROM ledger.entry e WHERE e.entry_id = p.entry_id)
+        AND EXISTS (SELECT FROM ledger.partition g WHERE g.detached_at IS NOT NULL)
+"""
+
 _HEADER = (
     *("position", "entry_id", "key", "request_hash", "event", "document", "business_on"),
     *("description", "reverses", "recorded_at", "person", "xact", "content_hash"),
@@ -55,6 +62,9 @@ _HEADER = (
 
 def export(connection: Connection, directory: Path, until_seal: int | None = None) -> int:
     """Writes all seals, or those up to `until_seal`, and their entries; tells how many seals."""
+    left: int | None = connection.scalar(text(_LEFT))
+    if left is not None:
+        raise Refused(f"entries of seal {left} have left the books: verify the export that was written before")
     directory.mkdir(parents=True, exist_ok=True)
     newest: int = connection.scalar(text("SELECT coalesce(max(seal_no), 0) FROM ledger.seal")) or 0
     last = newest if until_seal is None else min(newest, until_seal)

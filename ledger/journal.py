@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 from ledger.money import Dong
 from ledger.places import STREAMED, Place, lines_in_order
 from ledger.sheets import Column, Kind
-from ledger.window import WHOLE, Window
+from ledger.window import WHOLE, Window, require_in_books
 
 
 class JournalLine(NamedTuple):
@@ -66,6 +66,7 @@ class JournalPage:
 
 def journal(connection: Connection, window: Window, *, limit: int, after: Place | None = None) -> JournalPage:
     """At most `limit` lines of the journal within the window, from `after` on."""
+    require_in_books(connection, window)
     query = f"{_FIELDS} FROM {lines_in_order(window, after)} LIMIT {limit + 1}"
     rows = connection.execute(text(query), window.arguments | (after.arguments if after else {})).all()
     lines = [_line(row) for row in rows[:limit]]
@@ -74,6 +75,7 @@ def journal(connection: Connection, window: Window, *, limit: int, after: Place 
 
 def stream_journal(connection: Connection, window: Window = WHOLE) -> Iterator[JournalLine]:
     """The whole journal within the window, in the memory of a few lines."""
+    require_in_books(connection, window)
     query = text(f"{_FIELDS} FROM {lines_in_order(window, None)}")
     with connection.execute(query, window.arguments, execution_options=STREAMED) as rows:
         for row in rows:

@@ -15,7 +15,7 @@ from ledger.balances import accounts_under
 from ledger.money import Dong
 from ledger.places import STREAMED
 from ledger.sheets import Column, Kind
-from ledger.window import Window
+from ledger.window import Window, require_in_books
 
 
 class OpenItem(NamedTuple):
@@ -128,6 +128,7 @@ def _query(
 ) -> tuple[TextClause, dict[str, Any]]:
     if list(bounds) != sorted(set(bounds)) or any(bound < 0 for bound in bounds):
         raise ValueError("the bounds of ages are days, each more than the one before")
+    require_in_books(connection, window)
     ids = accounts_under(connection, account) if account in chart() else [find_account(connection, account).account_id]
     arguments = {"account_ids": ids} | window.arguments
     if after is not None:

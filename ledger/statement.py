@@ -13,7 +13,7 @@ from ledger.balances import net_before, on_normal_side
 from ledger.money import ZERO, Dong
 from ledger.places import STREAMED, Place, lines_in_order
 from ledger.sheets import Column, Kind
-from ledger.window import WHOLE, Window
+from ledger.window import WHOLE, Window, require_in_books
 
 
 class StatementLine(NamedTuple):
@@ -83,6 +83,7 @@ def statement(
     limit: int | None = None,
 ) -> Statement:
     """What moved on an account within the window, by business date: at most `limit` lines, from `after` on."""
+    require_in_books(connection, window)
     found = find_account(connection, account)
     opening = Dong(after.balance_vnd) if after is not None else opening_balance(connection, found, window)
     rows = _rows(connection, found, window, after, None if limit is None else limit + 1)
@@ -94,6 +95,7 @@ def statement(
 
 def stream_statement(connection: Connection, account: str, window: Window = WHOLE) -> Iterator[StatementLine]:
     """All lines of a statement, in the memory of a few. Read opening and lines in one snapshot (repeatable read)."""
+    require_in_books(connection, window)
     found = find_account(connection, account)
     opening = opening_balance(connection, found, window)
     query, arguments = _query(found, window, None, None, many=_has_many_lines(connection, found))
