@@ -6,6 +6,7 @@ changes is a line of data with its date, and the old one stays for who asks abou
 
 from collections.abc import Mapping
 from datetime import date, time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ _EDITIONS = "editions"
 
 def read_sheet(path: Path, on: date) -> Sheet:
     """The sheet as it holds on a day: the last edition that began by then, or the first one before any began."""
-    whole = yaml.safe_load(path.read_text("utf-8"))
-    editions = whole.pop(_EDITIONS)
+    whole = _parsed(path)
+    editions = whole[_EDITIONS]
     starts = [edition["effective_on"] for edition in editions]
     if not starts or starts != sorted(set(starts)):
         raise BadDocument(f"{path.name}: editions must each begin on a later day than the one before")
-    sheet: dict[str, Any] = whole
+    sheet = {key: value for key, value in whole.items() if key != _EDITIONS}
     for number, edition in enumerate(editions):
         if number == 0 or edition["effective_on"] <= on:
             sheet = sheet | edition
@@ -62,6 +63,12 @@ def capabilities(gateway: str, sheet: Sheet) -> Capabilities:
         remittance_length=sheet["limits"]["remittance_length"],
         batch_booking_honoured=sheet["batch_booking_honoured"],
     )
+
+
+@cache
+def _parsed(path: Path) -> Sheet:
+    sheet: Sheet = yaml.safe_load(path.read_text("utf-8"))
+    return sheet
 
 
 def _rail(rail: Rail, row: Mapping[str, Any]) -> RailLimits:

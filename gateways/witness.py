@@ -20,6 +20,16 @@ _STATED = re.compile(r'sig1=(\("@status" "content-digest"\);created=(\d+);keyid=
 _SIGNATURE = re.compile(r"sig1=:([A-Za-z0-9+/=]+):")
 
 
+class SignedAtAnotherTime(Ambiguous):
+    """The bank signed the answer, but not now: one of the two clocks is wrong, or the answer is a replay."""
+
+    code = "signed_at_another_time"
+
+    def __init__(self, offset_seconds: int) -> None:
+        super().__init__(f"the answer was signed {offset_seconds} seconds from now, at another time")
+        self.offset_seconds = offset_seconds
+
+
 class BankKey:
     """The bank's public key, given to us by contract."""
 
@@ -40,10 +50,11 @@ class BankKey:
         digest = content_digest(body)
         if stated is None or signature is None or headers.get("content-digest") != digest:
             raise Ambiguous("the answer is not signed by the bank, or its digest does not fit")
-        if abs(self._seconds_now() - int(stated[2])) > REPLAY_WINDOW_SECONDS:
-            raise Ambiguous("the answer was signed at another time")
         try:
             base = signature_base({"@status": str(status), "content-digest": digest}, stated[1])
             self._key.verify(base64.b64decode(signature[1], validate=True), base)
         except (InvalidSignature, binascii.Error) as error:
             raise Ambiguous("the signature of the answer does not verify") from error
+        offset_seconds = round(int(stated[2]) - self._seconds_now())
+        if abs(offset_seconds) > REPLAY_WINDOW_SECONDS:
+            raise SignedAtAnotherTime(offset_seconds)

@@ -10,6 +10,7 @@ import typer
 from sqlalchemy import text
 
 from engine import statements
+from engine.cli.adapters import gateway_check, gateway_conformance, gateway_show
 from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.cli.vectors import gateway_vectors
@@ -25,6 +26,9 @@ statement_commands = typer.Typer(no_args_is_help=True, help="Sao kê.")
 exchange_commands = typer.Typer(no_args_is_help=True, help="Files to and from banks.")
 simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.")
 gateway_commands.command("vectors")(gateway_vectors)
+gateway_commands.command("show")(gateway_show)
+gateway_commands.command("check")(gateway_check)
+gateway_commands.command("conformance")(gateway_conformance)
 
 
 @gateway_commands.command("list")
@@ -34,15 +38,6 @@ def gateway_list(as_json: AsJson = False) -> None:
         rows = connection.execute(text("SELECT gateway, adapter, base_url, paused FROM engine.gateway ORDER BY 1"))
         found = [row._asdict() for row in rows]
     print_json(found) if as_json else print_table("Gateways", found)
-
-
-@gateway_commands.command("show")
-def gateway_show(name: str, as_json: AsJson = False) -> None:
-    """What a gateway can do and its limits."""
-    with opened() as installation:
-        capabilities = asdict(installation.gateway(name).capabilities)
-    shown = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in capabilities.items()}
-    print_result(shown, as_json)
 
 
 @gateway_commands.command("pause")

@@ -31,3 +31,8 @@ def banks() -> dict[str, Bank]:
 
 def bank_of(bin_number: str) -> Bank | None:
     return banks().get(bin_number)
+
+
+def bic_of(bin_number: str) -> str | None:
+    bank = bank_of(bin_number)
+    return None if bank is None else bank.bic

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 
 from gateways import sheets
+from gateways.banks.directory import bic_of
 from gateways.contract import Capabilities, Gateway, GatewaySettings
 from gateways.http import Wire
 from gateways.iso20022.host_to_host import HostToHostBank
@@ -22,7 +23,7 @@ def capabilities(gateway: str, on: date = date.max) -> Capabilities:
 
 
 def profile(on: date = date.max) -> Profile:
-    return profile_of(sheets.read_sheet(SHEET, on))
+    return profile_of(sheets.read_sheet(SHEET, on), bic_of)
 
 
 def connect(
@@ -33,6 +34,6 @@ def connect(
     on: date,
 ) -> Gateway:
     sheet = sheets.read_sheet(SHEET, on)
-    how = profile_of(sheet)
+    how = profile_of(sheet, bic_of)
     wire = Wire(settings, transport, seconds_now, sheet["hosts"])
     return HostToHostBank(sheets.capabilities(gateway, sheet), how, OverHttps(wire, how.submit_codes))

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 import httpx2
 
 from gateways import sheets
+from gateways.banks.directory import bic_of
 from gateways.contract import Capabilities, Gateway, GatewaySettings
 from gateways.errors import Refused
 from gateways.filedrop import FileDrop
@@ -34,7 +35,7 @@ def connect(
     if address.scheme != "file" or transport is not None:
         raise Refused(f"{settings.base_url}: files are exchanged through a directory, `file:///…`")
     sheet = sheets.read_sheet(SHEET, on)
-    how = profile_of(sheet)
+    how = profile_of(sheet, bic_of)
     drop = FileDrop(Path(unquote(address.path)), seconds_now)
     delivery = OverFiles(drop, how.report_names, how.statement_names)
     return HostToHostBank(sheets.capabilities(gateway, sheet), how, delivery)

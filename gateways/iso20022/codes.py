@@ -1,6 +1,6 @@
 """Status and reason codes to outcome words, by the table in `codes.yaml`. What the table does not list is unknown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = [
     "TRANSACTION_STATUS",
     "NameCheck",
     "name_check",
+    "payment_codes",
     "payment_outcome",
     "says_something",
 ]
@@ -33,6 +34,13 @@ def payment_outcome(field: str, code: str) -> Outcome:
     """
     row = _table()["pain.002"].get(field, {}).get(code)
     return Outcome.UNKNOWN if row is None else Outcome(row["outcome"])
+
+
+def payment_codes() -> Iterator[tuple[str, str, Outcome]]:
+    """Field, code and outcome of every row about payments."""
+    for field, rows in _table()["pain.002"].items():
+        for code, row in rows.items():
+            yield field, code, Outcome(row["outcome"])
 
 
 def says_something(group_status: str) -> bool:

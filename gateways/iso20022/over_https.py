@@ -13,6 +13,7 @@ from gateways.http import Answer, Wire
 from gateways.integrity import require_same_content, require_same_message, require_whole
 from gateways.iso20022.delivery import FoundReports
 from gateways.scrub import scrub
+from gateways.witness import SignedAtAnotherTime
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _TOLD_CHARACTERS = 500
@@ -79,6 +80,8 @@ class OverHttps:
         expires_on = self._wire.certificate_expires_on()
         try:
             answer = self._wire.call("GET", f"/h2h/statements?on={on.isoformat()}")
+        except SignedAtAnotherTime as error:
+            return Health(True, None, error.offset_seconds, expires_on, str(error))
         except (NotSent, Ambiguous) as error:
             return Health(isinstance(error, Ambiguous), None, None, expires_on, str(error))
         accepted: bool | None = None

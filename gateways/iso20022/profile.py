@@ -4,12 +4,11 @@ The element tables of the messages are the standard's; what follows is each bank
 publishes its guide openly, so every field is set when the contract is signed and dated with the sheet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateways.banks.directory import bank_of
 from gateways.contract import Outcome, Rail
 from gateways.errors import BadDocument
 from gateways.iso20022.pain001 import V03, V09, Agent
@@ -45,16 +44,19 @@ class Profile:
     statement_names: str
     """Names of a day's statements where files are exchanged; `{day}` stands for YYYYMMDD."""
 
+    bic_of: Callable[[str], str | None]
+    """The directory of banks: BIN to BIC."""
+
     def agent_of(self, bank_bin: str) -> Agent:
         """The beneficiary's bank as this bank wants it named; a bank without a BIC falls back to its BIN."""
         if self.creditor_agent_as is AgentAs.BIC:
-            bank = bank_of(bank_bin)
-            if bank is not None and bank.bic is not None:
-                return Agent(bic=bank.bic)
+            bic = self.bic_of(bank_bin)
+            if bic is not None:
+                return Agent(bic=bic)
         return Agent(bin=bank_bin)
 
 
-def profile_of(sheet: Mapping[str, Any]) -> Profile:
+def profile_of(sheet: Mapping[str, Any], bic_of: Callable[[str], str | None]) -> Profile:
     version = sheet["message_version"]
     if version not in (V03, V09):
         raise BadDocument(f"{version} is no version of pain.001 that is written here")
@@ -71,4 +73,5 @@ def profile_of(sheet: Mapping[str, Any]) -> Profile:
         submit_codes={code: Outcome(word) for code, word in sheet.get("submit_codes", {}).items()},
         report_names=sheet.get("report_names", ""),
         statement_names=sheet.get("statement_names", ""),
+        bic_of=bic_of,
     )

@@ -1,10 +1,12 @@
 """The simulated bank misbehaves as planned: by reference, by account, by schedule; and signs what it says."""
 
 import time
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from test_gateway_simbank import FUND, PAY_DAY, VIET_NAM, SimulatedBank, bank, outcomes, statements
+from simulated_bank import FUND, PAY_DAY, VIET_NAM, SimulatedBank, bank_on_a_thread, outcomes, statements
 
 from gateways.contract import AccountQuestion, NameCheck, Outcome, StatusReport
 from gateways.errors import Ambiguous
@@ -13,7 +15,11 @@ from gateways.signing import ensure_key
 from gateways.simulator.books import read_books
 from gateways.simulator.faults import Call, Fault
 
-__all__ = ["bank"]
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[SimulatedBank]:
+    with bank_on_a_thread(tmp_path / "bank") as opened:
+        yield opened
 
 
 def test_a_fault_strikes_the_file_that_holds_a_reference_or_an_account(bank: SimulatedBank) -> None:

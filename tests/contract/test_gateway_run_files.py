@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from gateways.banks import simbank, simdrop
+from gateways.banks.directory import bic_of
 from gateways.contract import AccountQuestion, Capabilities, CategoryPurpose, Instruction, Rail
 from gateways.errors import BadBatch
 from gateways.iso20022 import acmt023
@@ -94,7 +95,7 @@ def test_an_amount_that_no_rail_takes_is_refused() -> None:
 def test_files_of_a_run_are_valid_in_the_version_that_the_bank_s_profile_names(
     tmp_path: Path, sheet: Path, limits: Capabilities, message: str
 ) -> None:
-    bank = HostToHostBank(limits, profile_of(read_sheet(sheet, date.max)), delivery=None)  # type: ignore[arg-type]
+    bank = HostToHostBank(limits, profile_of(read_sheet(sheet, date.max), bic_of), None)  # type: ignore[arg-type]
     payments = [wanted(number, 4_000_000, CategoryPurpose.PENSION, DAYS[0]) for number in range(7)]
 
     (file,) = write_files(bank, RUN, payments, tmp_path)
@@ -108,7 +109,7 @@ def test_files_of_a_run_are_valid_in_the_version_that_the_bank_s_profile_names(
 def test_what_a_profile_says_stands_in_the_file(tmp_path: Path) -> None:
     bank = HostToHostBank(
         simdrop.capabilities("simdrop"),
-        profile_of(read_sheet(simdrop.SHEET, date.max)),
+        profile_of(read_sheet(simdrop.SHEET, date.max), bic_of),
         delivery=None,  # type: ignore[arg-type]
     )
     (file,) = write_files(bank, RUN, [wanted(1, 4_000_000, CategoryPurpose.PENSION, DAYS[0])], tmp_path)
