@@ -124,6 +124,23 @@ def told(answer: Answer) -> dict[str, Any]:
     return found
 
 
+def asked(line: Line, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
+    """A call that may move money: sent once, and read. Never raises for what the network or the provider does."""
+    try:
+        return read(line.send(call))
+    except (NotSent, Ambiguous) as error:
+        return failed_call(error)
+
+
+def inquired(line: Line, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
+    """An inquiry: one that did not come through, or was refused, leaves the payment as unknown as it was."""
+    try:
+        answer = read(line.send(call))
+    except (NotSent, Ambiguous) as error:
+        return failed_call(Ambiguous(str(error)))
+    return OnlineAnswer(Outcome.UNKNOWN, answer.code) if answer.outcome is Outcome.NOT_ACCEPTED else answer
+
+
 def failed_call(error: GatewayError) -> OnlineAnswer:
     """What a call that came to no answer says: not accepted if nothing left our side, else unknown."""
     outcome = Outcome.NOT_ACCEPTED if isinstance(error, NotSent) else Outcome.UNKNOWN

@@ -7,13 +7,14 @@ Money is whole đồng. Names, numbers and bodies never appear in a `repr`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
-from gateways.contract import Instrument, Outcome
+from gateways.contract import Instrument, NameCheck, Outcome
 from gateways.errors import BadBatch, Unsupported
 
 
@@ -44,6 +45,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """What a call has of its own: an id that is new each time, stored before the call, and the instant it is made."""
+
+    request_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionOrder:
     """Lệnh thu: what a payer is asked for. The reference is ours, made once."""
 
@@ -53,6 +62,8 @@ class CollectionOrder:
     payer: str = field(default="", repr=False)
     """Who is asked, in words the provider keeps, such as an employer's code; never a personal number."""
     expires_seconds: int = 15 * 60
+    made_at: datetime | None = None
+    """When the payer was first sent to pay; VNPAY wants to hear it again in every question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,9 @@ class Refund:
     amount_vnd: int
     description: str
     whole: bool = True
+    payment_made_at: datetime | None = None
+    asked_by: str = ""
+    """The staff code of who asks; VNPAY wants to know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +210,72 @@ class OnlineCapabilities:
             if name in self.limits:
                 return self.limits[name]
         raise Unsupported(f"{self.provider} states no limit for {operation}")
+
+
+class Adapter(Protocol):
+    """What every online provider can say of itself."""
+
+    @property
+    def capabilities(self) -> OnlineCapabilities: ...
+
+    def close(self) -> None:
+        """Closes its connections."""
+
+
+class Collector(Adapter, Protocol):
+    """A provider that collects. `send_…` and `query_…` never raise for what the network or the provider does."""
+
+    def query_collection(self, order: CollectionOrder, asking: Asking, /) -> OnlineAnswer: ...
+
+
+class Inviter(Collector, Protocol):
+    """A collector that is asked for an address to which the payer is sent."""
+
+    def build_collection(self, order: CollectionOrder, asking: Asking, /) -> Call: ...
+
+    def send_collection(self, call: Call, order: CollectionOrder, /) -> OnlineAnswer: ...
+
+
+class Refunder(Adapter, Protocol):
+    """A provider that gives a collection back."""
+
+    def build_refund(self, undoing: Refund, asking: Asking, /) -> Call: ...
+
+    def send_refund(self, call: Call, undoing: Refund, /) -> OnlineAnswer: ...
+
+    def query_refund(self, undoing: Refund, asking: Asking, /) -> OnlineAnswer: ...
+
+
+class Payer(Adapter, Protocol):
+    """A provider that pays out, one receiver a call. What is random in a call is made when it is built, and stored."""
+
+    def build_payout(self, payout: Payout, asking: Asking, /) -> Call: ...
+
+    def send_payout(self, call: Call, payout: Payout, /) -> OnlineAnswer: ...
+
+    def query_payout(self, payout: Payout, asking: Asking, /) -> OnlineAnswer: ...
+
+
+class Verifier(Adapter, Protocol):
+    """A provider that says whether a receiver is there and of that name. Whatever goes wrong proves nothing."""
+
+    def verify_beneficiary(self, payout: Payout, asking: Asking, /) -> NameCheck: ...
+
+
+class Holder(Adapter, Protocol):
+    """A provider with whom we keep money."""
+
+    def balance_vnd(self, asking: Asking, /) -> int:
+        """Our own money there. Raises `NotSent` or `Ambiguous`."""
+
+
+class Notifier(Adapter, Protocol):
+    """A provider that tells us of its own accord, in a body or, VNPAY, in the query of an address."""
+
+    def read_notification(self, told: bytes, /) -> Notification | None:
+        """None: not the provider's, or not for us. Nothing may be changed for its sake."""
+
+    def acknowledge(self, verdict: Verdict, told: bytes, /) -> Acknowledgement: ...
 
 
 def read_sheet(path: Path) -> OnlineCapabilities:

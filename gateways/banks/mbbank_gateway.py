@@ -1,7 +1,6 @@
 """MB Bank as the engine calls it: one transfer a call, with a token that is fetched when it is needed."""
 
 import base64
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,8 @@ from gateways.errors import Ambiguous, BadBatch, NotSent, Refused
 from gateways.http import Answer
 from gateways.line import Line, failed_call, json_body, require_echo, told, whole_vnd
 from gateways.macs import rsa_private_key
-from gateways.online import Call, OnlineAnswer, OnlineCapabilities, OnlineOperation, Payout, Receiver, read_sheet
+from gateways.names import compared
+from gateways.online import Asking, Call, OnlineAnswer, OnlineCapabilities, OnlineOperation, Payout, read_sheet
 
 CAPABILITIES: Final = read_sheet(Path(__file__).with_name("mbbank.yaml"))
 _UNAUTHORISED: Final = 401
@@ -60,8 +60,8 @@ class MbBank:
     def capabilities(self) -> OnlineCapabilities:
         return CAPABILITIES
 
-    def build_payout(self, payout: Payout, message_id: str) -> Call:
-        """`message_id` is new for each call; the transaction id is the payout's reference, the same for ever."""
+    def build_payout(self, payout: Payout, asking: Asking) -> Call:
+        """The message id is new for each call; the transaction id is the payout's reference, the same for ever."""
         receiver = payout.receiver
         if receiver.instrument is not Instrument.BANK_ACCOUNT or receiver.bank is None:
             raise BadBatch([f"{payout.reference}: transfers go to bank accounts, by BIN"])
@@ -77,7 +77,7 @@ class MbBank:
         )
         headers = {
             "content-type": "application/json",
-            "clientMessageId": message_id,
+            "clientMessageId": asking.request_id,
             "transactionId": payout.reference,
             "signature": mbbank.sign(body, self._key),
         }
@@ -94,25 +94,26 @@ class MbBank:
             # Without a token nothing of the transfer left our side.
             return OnlineAnswer(Outcome.NOT_ACCEPTED, error.code, text=str(error))
 
-    def query_payout(self, payout: Payout, message_id: str) -> OnlineAnswer:
+    def query_payout(self, payout: Payout, asking: Asking) -> OnlineAnswer:
         query = urlencode({"transactionId": payout.reference})
         path = f"{self._choices.path_prefix}/ms/funds-partner/transfer-fund/v1.0/query-transaction-status?{query}"
         try:
-            fields = _fields(self._authorised(Call("GET", path, headers={"clientMessageId": message_id})))
+            fields = _fields(self._authorised(Call("GET", path, headers={"clientMessageId": asking.request_id})))
             found, outcome = mbbank.status_outcome(fields)
             return replace(_transfer(fields, outcome, payout), found=found)
         except (NotSent, Ambiguous, Refused) as error:
             return failed_call(Ambiguous(str(error)))
 
-    def verify_beneficiary(self, receiver: Receiver, message_id: str) -> NameCheck:
+    def verify_beneficiary(self, payout: Payout, asking: Asking) -> NameCheck:
         """Compares the name the bank gives with ours, marks and case aside. Whatever goes wrong proves nothing."""
         CAPABILITIES.require(OnlineOperation.VERIFY_BENEFICIARY)
+        receiver = payout.receiver
         inhouse = receiver.bank == mbbank.OWN_BIN
         asked = {"accountNumber": receiver.number, "accountType": "ACCOUNT"}
         asked |= {"transferType": "INHOUSE" if inhouse else "NAPAS", "bankCode": "" if inhouse else receiver.bank or ""}
         path = f"{self._choices.path_prefix}/ms/bank-info/v1.0/account/info?{urlencode(asked)}"
         try:
-            fields = _fields(self._authorised(Call("GET", path, headers={"clientMessageId": message_id})))
+            fields = _fields(self._authorised(Call("GET", path, headers={"clientMessageId": asking.request_id})))
         except (NotSent, Ambiguous, Refused):
             return NameCheck.UNABLE
         data = fields.get("data")
@@ -148,26 +149,6 @@ class MbBank:
         lasts = max(seconds or 0, _LEAST_VALIDITY_SECONDS) - _RENEWED_BEFORE_SECONDS
         self._token = (token, self._seconds_now() + lasts)
         return token
-
-
-def compared(ours: str, theirs: str) -> NameCheck:
-    """Match, close or none, of two names as banks write them: capitals without marks.
-
-    >>> compared("Nguyễn Văn Ân", "NGUYEN VAN AN"), compared("Trần Thị Đào", "TRAN T DAO")
-    (<NameCheck.MATCH: 'match'>, <NameCheck.CLOSE_MATCH: 'close_match'>)
-    """
-    if "*" in theirs:
-        return NameCheck.UNABLE
-    one, other = _folded(ours).split(), _folded(theirs).split()
-    if one == other:
-        return NameCheck.MATCH
-    alike = one and other and (one[0], one[-1]) == (other[0], other[-1])
-    return NameCheck.CLOSE_MATCH if alike else NameCheck.NO_MATCH
-
-
-def _folded(name: str) -> str:
-    bare = unicodedata.normalize("NFD", name.upper().replace("Đ", "D"))
-    return "".join(character for character in bare if not unicodedata.combining(character))
 
 
 def _fields(answer: Answer) -> dict[str, Any]:

@@ -38,22 +38,25 @@ class VietinBank:
             return Judgement(signature_ok=False, why_not="not a JSON object")
         return vietinbank.judge(fields, self._bank_key, self._expected)
 
-    def read_notification(self, body: bytes) -> Notification | None:
+    def read_notification(self, told: bytes) -> Notification | None:
         """None: not the bank's, or not money in for us. Nothing may be changed for its sake."""
-        fields = _object(body)
+        fields = _object(told)
         if fields is None or not vietinbank.judge(fields, self._bank_key, self._expected).accept:
             return None
         amount_vnd = whole_vnd(fields.get("amount"))
         if amount_vnd is None or amount_vnd <= 0:
             return None
         number = str(fields.get("transId"))
-        return Notification(number, Outcome.SUCCESS, str(fields.get("transType")), amount_vnd, number, body)
+        return Notification(number, Outcome.SUCCESS, str(fields.get("transType")), amount_vnd, number, told)
 
-    def acknowledge(self, body: bytes, verdict: Verdict) -> Acknowledgement:
+    def acknowledge(self, verdict: Verdict, told: bytes) -> Acknowledgement:
         """Signed over its own three values, whatever we made of the notification."""
         code, text = _CODES.get(verdict, (_REFUSED, verdict.value))
-        number = str((_object(body) or {}).get("transId", ""))
+        number = str((_object(told) or {}).get("transId", ""))
         return Acknowledgement(200, json_body(dict(vietinbank.signed_answer(number, code, text, self._key))))
+
+    def close(self) -> None:
+        """It has no connection of its own."""
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

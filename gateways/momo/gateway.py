@@ -2,22 +2,20 @@
 are stored before the first call, so that a repeat is byte for byte the call that was stored.
 """
 
-from collections.abc import Callable
-
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateways.contract import NameCheck
 from gateways.credentials import Profile, credentials_for
 from gateways.errors import Ambiguous, NotSent, UnsafeKey
-from gateways.http import Answer
-from gateways.line import Line, failed_call
+from gateways.line import Line, asked, inquired
 from gateways.macs import rsa_public_key
 from gateways.momo import answers, requests
 from gateways.momo.requests import Choices
 from gateways.momo.signing import Keys
 from gateways.online import (
     Acknowledgement,
+    Asking,
     Call,
     CollectionOrder,
     Notification,
@@ -48,10 +46,10 @@ class Momo:
     def capabilities(self) -> OnlineCapabilities:
         return requests.CAPABILITIES
 
-    def build_collection(self, order: CollectionOrder, request_id: str) -> Call:
+    def build_collection(self, order: CollectionOrder, asking: Asking) -> Call:
         return requests.create(
             order,
-            request_id,
+            asking.request_id,
             notification_url=self._profile.notification_url,
             return_url=self._profile.return_url,
             keys=self._keys,
@@ -59,55 +57,61 @@ class Momo:
         )
 
     def send_collection(self, call: Call, order: CollectionOrder) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.created(answer, order.reference))
+        return asked(self._line, call, lambda answer: answers.created(answer, order.reference))
 
-    def query_collection(self, order: CollectionOrder, request_id: str) -> OnlineAnswer:
-        return self._query(order.reference, request_id, order.amount_vnd)
+    def query_collection(self, order: CollectionOrder, asking: Asking) -> OnlineAnswer:
+        return self._query(order.reference, order.amount_vnd, asking)
 
-    def build_refund(self, undoing: Refund, request_id: str) -> Call:
-        return requests.refund(undoing, request_id, keys=self._keys, choices=self._choices)
+    def build_refund(self, undoing: Refund, asking: Asking) -> Call:
+        return requests.refund(undoing, asking.request_id, keys=self._keys, choices=self._choices)
 
     def send_refund(self, call: Call, undoing: Refund) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.moved(answer, undoing.reference, amount_vnd=undoing.amount_vnd))
+        reference, amount_vnd = undoing.reference, undoing.amount_vnd
+        return asked(self._line, call, lambda answer: answers.moved(answer, reference, amount_vnd=amount_vnd))
 
-    def query_refund(self, undoing: Refund, request_id: str) -> OnlineAnswer:
-        call = requests.refund_query(undoing.reference, request_id, keys=self._keys, choices=self._choices)
-        return self._inquired(
-            call, lambda answer: answers.queried(answer, undoing.reference, amount_vnd=undoing.amount_vnd)
-        )
+    def query_refund(self, undoing: Refund, asking: Asking) -> OnlineAnswer:
+        reference, amount_vnd = undoing.reference, undoing.amount_vnd
+        call = requests.refund_query(reference, asking.request_id, keys=self._keys, choices=self._choices)
+        return inquired(self._line, call, lambda answer: answers.queried(answer, reference, amount_vnd=amount_vnd))
 
-    def encrypt_receiver(self, payout: Payout) -> str:
-        return requests.method_of(payout, self._require_public_key())
-
-    def verify_beneficiary(self, payout: Payout, method: str, request_id: str) -> NameCheck:
-        """Whether the wallet is there and of that name. Whatever goes wrong proves nothing: `unable`."""
+    def verify_beneficiary(self, payout: Payout, asking: Asking) -> NameCheck:
+        """Whether the wallet is there and of that name, under a reference that no payment has."""
         self.capabilities.require(OnlineOperation.VERIFY_BENEFICIARY)
         try:
-            answer = self._line.send(requests.verify(payout, method, request_id, keys=self._keys))
+            method = requests.method_of(payout, self._require_public_key())
+            answer = self._line.send(requests.verify(payout, method, asking.request_id, keys=self._keys))
             return answers.checked(answer, payout.reference)
         except (NotSent, Ambiguous):
             return NameCheck.UNABLE
 
-    def build_payout(self, payout: Payout, method: str, request_id: str) -> Call:
+    def build_payout(self, payout: Payout, asking: Asking) -> Call:
+        """Encrypts the receiver, in other bytes each time: a repeat sends the call that was stored."""
         return requests.pay(
             payout,
-            method,
-            request_id,
+            requests.method_of(payout, self._require_public_key()),
+            asking.request_id,
             notification_url=self._profile.notification_url,
             keys=self._keys,
             choices=self._choices,
         )
 
     def send_payout(self, call: Call, payout: Payout) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.moved(answer, payout.reference, amount_vnd=payout.amount_vnd))
+        reference, amount_vnd = payout.reference, payout.amount_vnd
+        return asked(self._line, call, lambda answer: answers.moved(answer, reference, amount_vnd=amount_vnd))
 
-    def query_payout(self, payout: Payout, request_id: str) -> OnlineAnswer:
-        return self._query(payout.reference, request_id, payout.amount_vnd)
+    def query_payout(self, payout: Payout, asking: Asking) -> OnlineAnswer:
+        return self._query(payout.reference, payout.amount_vnd, asking)
 
-    def balance_vnd(self, reference: str, request_id: str) -> int:
+    def balance_vnd(self, asking: Asking) -> int:
         """Our own money at MoMo. Raises `NotSent` or `Ambiguous`."""
-        answer = self._line.send(requests.balance(reference, request_id, keys=self._keys))
+        reference = asking.request_id
+        answer = self._line.send(requests.balance(reference, asking.request_id, keys=self._keys))
         return answers.balance_vnd(answer, reference)
+
+    def batch_item(self, item_id: str, payout: Payout) -> requests.BatchItem:
+        """A wallet of a batch, encrypted once like any receiver."""
+        method = requests.method_of(payout, self._require_public_key())
+        return requests.BatchItem(item_id, method, payout.amount_vnd, payout.description)
 
     def start_batch(self, reference: str, request_id: str, total_vnd: int) -> str:
         """The token of a new batch; nothing moves before its release. Raises `NotSent` or `Ambiguous`."""
@@ -118,49 +122,38 @@ class Momo:
         return requests.batch_items(reference, request_id, token, items, keys=self._keys)
 
     def send_batch(self, call: Call, reference: str) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.created(answer, reference))
+        return asked(self._line, call, lambda answer: answers.created(answer, reference))
 
     def build_batch_release(self, reference: str, request_id: str) -> Call:
         return requests.batch_release(reference, request_id, keys=self._keys)
 
     def send_batch_release(self, call: Call, reference: str) -> OnlineAnswer:
         """0 says that the batch is being paid; what became of each wallet its query tells."""
-        return self._asked(call, lambda answer: answers.created(answer, reference))
+        return asked(self._line, call, lambda answer: answers.created(answer, reference))
 
     def query_batch(self, reference: str, request_id: str, page: int, size: int) -> tuple[answers.BatchItemAnswer, ...]:
         """One page of a batch. Raises `NotSent` or `Ambiguous`."""
         answer = self._line.send(requests.batch_query(reference, request_id, page, size, keys=self._keys))
         return answers.batch_items(answer, reference)
 
-    def read_notification(self, body: bytes) -> Notification | None:
+    def read_notification(self, told: bytes) -> Notification | None:
         """None: not MoMo's; nothing may be changed for its sake."""
-        return answers.notification(body, self._keys, auto_capture=self._choices.auto_capture)
+        return answers.notification(told, self._keys, auto_capture=self._choices.auto_capture)
 
-    def acknowledge(self, verdict: Verdict) -> Acknowledgement:
+    def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)
 
     def close(self) -> None:
         self._line.close()
 
-    def _query(self, reference: str, request_id: str, amount_vnd: int) -> OnlineAnswer:
-        call = requests.query(reference, request_id, keys=self._keys, choices=self._choices)
+    def _query(self, reference: str, amount_vnd: int, asking: Asking) -> OnlineAnswer:
+        call = requests.query(reference, asking.request_id, keys=self._keys, choices=self._choices)
         capture = self._choices.auto_capture
-        return self._inquired(
-            call, lambda answer: answers.queried(answer, reference, amount_vnd=amount_vnd, auto_capture=capture)
+        return inquired(
+            self._line,
+            call,
+            lambda answer: answers.queried(answer, reference, amount_vnd=amount_vnd, auto_capture=capture),
         )
-
-    def _asked(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        try:
-            return read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(error)
-
-    def _inquired(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        """An inquiry that did not come through leaves the payment as unknown as it was."""
-        try:
-            return read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(Ambiguous(str(error)))
 
     def _require_public_key(self) -> RSAPublicKey:
         if self._public_key is None:

@@ -1,15 +1,14 @@
 """payOS as the engine calls it: payment links in, payouts to bank accounts out. Nothing is repeated by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import httpx2
 
 from gateways.credentials import Profile, credentials_for
-from gateways.errors import Ambiguous, NotSent
-from gateways.http import Answer
-from gateways.line import Line, failed_call
+from gateways.line import Line, asked, inquired
 from gateways.online import (
     Acknowledgement,
+    Asking,
     Call,
     CollectionOrder,
     Notification,
@@ -35,54 +34,46 @@ class PayOs:
     def capabilities(self) -> OnlineCapabilities:
         return requests.CAPABILITIES
 
-    def build_collection(self, order: CollectionOrder) -> Call:
+    def build_collection(self, order: CollectionOrder, _asking: Asking) -> Call:
         address = self._profile.return_url
         return requests.create(order, return_url=address, cancel_url=address, keys=self._keys)
 
     def send_collection(self, call: Call, order: CollectionOrder) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.created(answer, order.reference, order.amount_vnd))
+        return asked(self._line, call, lambda answer: answers.created(answer, order.reference, order.amount_vnd))
 
-    def query_collection(self, order: CollectionOrder) -> OnlineAnswer:
+    def query_collection(self, order: CollectionOrder, _asking: Asking) -> OnlineAnswer:
         call = requests.query(order.reference, keys=self._keys)
-        return self._inquired(call, lambda answer: answers.queried(answer, order.reference, order.amount_vnd))
+        return inquired(self._line, call, lambda answer: answers.queried(answer, order.reference, order.amount_vnd))
 
-    def build_payout(self, payout: Payout) -> Call:
+    def build_payout(self, payout: Payout, _asking: Asking) -> Call:
         return requests.payout(payout, keys=self._keys)
 
     def send_payout(self, call: Call, payout: Payout) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.paid(answer, payout.reference, payout.amount_vnd, self._keys))
+        return asked(
+            self._line, call, lambda answer: answers.paid(answer, payout.reference, payout.amount_vnd, self._keys)
+        )
 
-    def query_payout(self, payout: Payout) -> OnlineAnswer:
+    def query_payout(self, payout: Payout, _asking: Asking) -> OnlineAnswer:
         call = requests.payout_query(payout.reference, keys=self._keys)
-        return self._inquired(
-            call, lambda answer: answers.payout_queried(answer, payout.reference, payout.amount_vnd, self._keys)
+        return inquired(
+            self._line,
+            call,
+            lambda answer: answers.payout_queried(answer, payout.reference, payout.amount_vnd, self._keys),
         )
 
     def build_batch(self, reference: str, payouts: Sequence[Payout]) -> Call:
         return requests.batch(reference, payouts, keys=self._keys)
 
-    def balance_vnd(self) -> int:
+    def balance_vnd(self, _asking: Asking) -> int:
         """Our own money for payouts. Raises `NotSent` or `Ambiguous`."""
         return answers.balance_vnd(self._line.send(requests.balance(keys=self._keys)))
 
-    def read_notification(self, body: bytes) -> Notification | None:
+    def read_notification(self, told: bytes) -> Notification | None:
         """None: not payOS's; nothing may be changed for its sake."""
-        return answers.notification(body, self._keys)
+        return answers.notification(told, self._keys)
 
-    def acknowledge(self, verdict: Verdict) -> Acknowledgement:
+    def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)
 
     def close(self) -> None:
         self._line.close()
-
-    def _asked(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        try:
-            return read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(error)
-
-    def _inquired(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        try:
-            return read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(Ambiguous(str(error)))

@@ -27,6 +27,9 @@ _SIGNED = {
     "disbursement/pay": "accessKey amount disbursementMethod extraData orderId orderInfo partnerCode requestId "
     "requestType",
     "disbursement/balance": "accessKey orderId partnerCode requestId",
+    "disbursement/batch/create": "accessKey amount mToken orderId partnerCode requestId requestType",
+    "disbursement/batch/query": "accessKey orderId pageNum pageSize partnerCode requestId",
+    "disbursement/batch/pay": "accessKey orderId partnerCode requestId",
 }
 _TOLD = (
     "accessKey amount extraData message orderId orderInfo orderType partnerCode payType requestId responseTime "
@@ -61,6 +64,12 @@ def answer(purse: Purse, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
                 return 200, told | _verify(asked, merchant)
             case "disbursement/pay":
                 return _pay(purse, asked, reference, request, told)
+            case "disbursement/batch/create":
+                return 200, told | _fill_batch(purse, asked, reference)
+            case "disbursement/batch/query":
+                return 200, told | _batch_page(purse, asked, reference)
+            case "disbursement/batch/pay":
+                return 200, told | _release_batch(purse, reference)
             case _:
                 return 200, told | {"resultCode": _OK, "balance": purse.balance_vnd(NAME)}
 
@@ -145,6 +154,55 @@ def _pay(
         return 200, told | {"resultCode": _NO_FUNDS}
     about = {"number": number, "text": asked["orderInfo"], "notification_url": asked.get("ipnUrl", "")}
     return 200, told | _state(purse.take(NAME, "payout", reference, amount_vnd, request, about))
+
+
+def _fill_batch(purse: Purse, asked: dict[str, Any], reference: str) -> dict[str, Any]:
+    """The first call opens a batch and gives its token, the second fills it; nothing moves before the release."""
+    token = hashlib.sha256(f"{reference}|{asked['partnerCode']}".encode()).hexdigest()[:24]
+    if asked["requestType"] == "initiate":
+        return {"resultCode": _OK, "mToken": token}
+    items = asked["items"]
+    if asked["mToken"] != token or sum(item["amount"] for item in items) != asked["amount"]:
+        return {"resultCode": _BAD_REQUEST}
+    if len({item["id"] for item in items}) < len(items):
+        return {"resultCode": 45}
+    if purse.find(NAME, "batch", reference) is not None:
+        return {"resultCode": _REPEATED_ORDER}
+    receivers = [_receiver({"disbursementMethod": item["method"]}, purse.merchant(NAME)) for item in items]
+    if None in receivers:
+        return {"resultCode": _BAD_REQUEST}
+    wallets = [
+        {"id": item["id"], "number": str((receiver or {}).get("walletId")), "amount_vnd": item["amount"]}
+        for item, receiver in zip(items, receivers, strict=True)
+    ]
+    purse.take(NAME, "batch", reference, asked["amount"], str(asked["requestId"]), {"wallets": wallets})
+    return {"resultCode": _OK}
+
+
+def _release_batch(purse: Purse, reference: str) -> dict[str, Any]:
+    """Pays each wallet once, under the batch and its own id."""
+    batch = purse.find(NAME, "batch", reference)
+    if batch is None:
+        return {"resultCode": _UNKNOWN}
+    if batch.amount_vnd > purse.balance_vnd(NAME):
+        return {"resultCode": _NO_FUNDS}
+    for wallet in batch.about["wallets"]:
+        if purse.find(NAME, "payout", f"{reference}/{wallet['id']}") is None:
+            about = {"number": wallet["number"]}
+            purse.take(NAME, "payout", f"{reference}/{wallet['id']}", wallet["amount_vnd"], batch.request, about)
+    return {"resultCode": _OK}
+
+
+def _batch_page(purse: Purse, asked: dict[str, Any], reference: str) -> dict[str, Any]:
+    batch = purse.find(NAME, "batch", reference)
+    if batch is None:
+        return {"resultCode": _UNKNOWN}
+    first = (int(asked["pageNum"]) - 1) * int(asked["pageSize"])
+    shown = batch.about["wallets"][first : first + int(asked["pageSize"])]
+    words = {Stage.DONE: "SUCCEEDED", Stage.REFUSED: "FAILED", Stage.WORKING: "PROCESSING", Stage.RETURNED: "SUCCEEDED"}
+    paid = [(wallet, purse.find(NAME, "payout", f"{reference}/{wallet['id']}")) for wallet in shown]
+    items = [{"id": wallet["id"], "status": words[order.stage] if order else "CREATED"} for wallet, order in paid]
+    return {"resultCode": _OK, "items": items}
 
 
 def _state(order: Order) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +20,10 @@ from gateways.attempts import FINAL, Attempt, answered, inquired, notified
 from gateways.contract import Instrument
 from gateways.credentials import Environment, Profile
 from gateways.errors import Unsupported
+from gateways.momo import requests
 from gateways.momo.gateway import Momo
 from gateways.momo.signing import Keys, Operation, sign
-from gateways.online import Payout, Receiver
+from gateways.online import Asking, Call, Payout, Receiver
 
 Given = Mapping[str, Any]
 Respond = Callable[[httpx2.Request], httpx2.Response]
@@ -30,6 +32,7 @@ _KEYS: Final = Keys("MOMOSCRIPT01", "AKscript", "SKscript")
 _PAYOUT: Final = Payout(
     "PN2611000001", 4_250_000, "Luong huu", Receiver(Instrument.WALLET, "0900000000", "NGUYEN VAN AN")
 )
+_ASKING: Final = Asking("Q1", datetime(2026, 11, 22, tzinfo=UTC))
 _METHOD: Final = "c2NyaXB0"
 """Stands for the encrypted receiver, which no step looks at."""
 
@@ -74,15 +77,19 @@ def _step(step: str, attempt: Attempt, momo: Momo, line: _Line) -> Attempt:
     match kind:
         case "send" | "send again with same reference":
             line.respond = _answers(what)
-            call = momo.build_payout(_PAYOUT, _METHOD, "R1")
-            return answered(attempt, momo.send_payout(call, _PAYOUT))
+            return answered(attempt, momo.send_payout(_call(), _PAYOUT))
         case "query" | "poll":
             line.respond = _answers(what)
-            return inquired(attempt, momo.query_payout(_PAYOUT, "Q1"))
+            return inquired(attempt, momo.query_payout(_PAYOUT, _ASKING))
         case "callback":
             return notified(attempt, momo.read_notification(_callback(what)))
         case _:
             raise Unsupported(f"script step {step!r}")
+
+
+def _call() -> Call:
+    """The stored call, which a repeat sends again as it is."""
+    return requests.pay(_PAYOUT, _METHOD, "R1", notification_url="", keys=_KEYS, choices=requests.Choices())
 
 
 def _next(attempt: Attempt) -> str | None:

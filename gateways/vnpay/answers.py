@@ -17,6 +17,7 @@ from gateways.vnpay.signing import Keys, Message, message_verifies, query_verifi
 _UNSIGNED_REFUSALS: Final = frozenset({"02", "03", "97"})
 """Refusals before VNPAY knows whose key to use: they carry no hash, and they accept nothing."""
 _NOT_FOUND: Final = "91"
+_REFUND_STATUSES: Final = frozenset({"05", "06", "09"})
 _REPLIES: Final = {
     Verdict.TAKEN: ("00", "Confirm Success"),
     Verdict.REPEATED: ("02", "Order already confirmed"),
@@ -50,6 +51,17 @@ def refunded(answer: Answer, payment_reference: str, keys: Keys) -> OnlineAnswer
     if code == codes.GOOD:
         require_echo(fields, vnp_TxnRef=payment_reference, vnp_TmnCode=keys.terminal)
     return OnlineAnswer(codes.refund_outcome(code), code, _number(fields), _amount_vnd(fields))
+
+
+def refund_queried(answer: Answer, payment_reference: str, keys: Keys) -> OnlineAnswer:
+    """What the payment's status says of its refund. That a refund is done no status says: the statement decides."""
+    fields, code = _signed(Message.QUERY_ANSWER, answer, keys)
+    if code != codes.GOOD:
+        return OnlineAnswer(Outcome.UNKNOWN, code, found=False if code == _NOT_FOUND else None)
+    require_echo(fields, vnp_TxnRef=payment_reference, vnp_TmnCode=keys.terminal)
+    status = str(fields.get("vnp_TransactionStatus"))
+    outcome = codes.query_outcome(code, status) if status in _REFUND_STATUSES else Outcome.UNKNOWN
+    return OnlineAnswer(outcome, status, _number(fields), found=True)
 
 
 def notification(query: str, keys: Keys) -> Notification | None:

@@ -1,16 +1,15 @@
 """VNPAY as the engine calls it: a payer is sent to an address, VNPAY tells us, and we ask when it does not."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 import httpx2
 
 from gateways.credentials import Profile, credentials_for
-from gateways.errors import Ambiguous, NotSent
-from gateways.http import Answer
-from gateways.line import Line, failed_call
+from gateways.errors import BadBatch
+from gateways.line import Line, asked, inquired
 from gateways.online import (
     Acknowledgement,
+    Asking,
     Call,
     CollectionOrder,
     Notification,
@@ -40,39 +39,70 @@ class VnPay:
     def capabilities(self) -> OnlineCapabilities:
         return requests.CAPABILITIES
 
-    def payment_address(self, order: CollectionOrder, at: datetime, payer_address: str) -> str:
-        """Where the payer pays; `payer_address` is their internet address. The instant is kept: queries name it."""
+    def payment_address(self, order: CollectionOrder, payer_address: str) -> str:
+        """Where the payer pays; `payer_address` is their internet address."""
         return requests.pay(
-            order, at, payer_address, return_url=self._profile.return_url, keys=self._keys, choices=self._choices
+            order,
+            _made_at(order.made_at),
+            payer_address,
+            return_url=self._profile.return_url,
+            keys=self._keys,
+            choices=self._choices,
         )
 
-    def query_collection(
-        self, order: CollectionOrder, created_at: datetime, request_id: str, at: datetime
-    ) -> OnlineAnswer:
-        call = requests.query(order.reference, created_at, request_id, at, keys=self._keys, choices=self._choices)
-        try:
-            return answers.queried(self._line.send(call), order.reference, order.amount_vnd, self._keys)
-        except (NotSent, Ambiguous) as error:
-            return failed_call(Ambiguous(str(error)))
+    def query_collection(self, order: CollectionOrder, asking: Asking) -> OnlineAnswer:
+        call = requests.query(
+            order.reference,
+            _made_at(order.made_at),
+            asking.request_id,
+            asking.at,
+            keys=self._keys,
+            choices=self._choices,
+        )
+        return inquired(
+            self._line, call, lambda answer: answers.queried(answer, order.reference, order.amount_vnd, self._keys)
+        )
 
-    def build_refund(self, undoing: Refund, created_at: datetime, request_id: str, at: datetime, person: str) -> Call:
-        return requests.refund(undoing, created_at, request_id, at, person, keys=self._keys, choices=self._choices)
+    def build_refund(self, undoing: Refund, asking: Asking) -> Call:
+        return requests.refund(
+            undoing,
+            _made_at(undoing.payment_made_at),
+            asking.request_id,
+            asking.at,
+            undoing.asked_by,
+            keys=self._keys,
+            choices=self._choices,
+        )
 
     def send_refund(self, call: Call, undoing: Refund) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.refunded(answer, undoing.payment_reference, self._keys))
+        return asked(self._line, call, lambda answer: answers.refunded(answer, undoing.payment_reference, self._keys))
 
-    def read_notification(self, query: str) -> Notification | None:
+    def query_refund(self, undoing: Refund, asking: Asking) -> OnlineAnswer:
+        """Asks about the payment: its status says whether the refund is on its way (05, 06) or refused (09)."""
+        call = requests.query(
+            undoing.payment_reference,
+            _made_at(undoing.payment_made_at),
+            asking.request_id,
+            asking.at,
+            keys=self._keys,
+            choices=self._choices,
+        )
+        return inquired(
+            self._line, call, lambda answer: answers.refund_queried(answer, undoing.payment_reference, self._keys)
+        )
+
+    def read_notification(self, told: bytes) -> Notification | None:
         """The query of VNPAY's call to us. None: its hash is wrong, and nothing may be changed for its sake."""
-        return answers.notification(query, self._keys)
+        return answers.notification(told.decode("utf-8", "replace"), self._keys)
 
-    def acknowledge(self, verdict: Verdict) -> Acknowledgement:
+    def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)
 
     def close(self) -> None:
         self._line.close()
 
-    def _asked(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        try:
-            return read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(error)
+
+def _made_at(at: datetime | None) -> datetime:
+    if at is None:
+        raise BadBatch(["VNPAY is asked with the instant at which the payment address was made"])
+    return at

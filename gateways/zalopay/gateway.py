@@ -1,18 +1,16 @@
 """ZaloPay as the engine calls it. Instants come in as arguments: it takes calls made within 15 minutes of its time."""
 
-from collections.abc import Callable
-from datetime import datetime
-
 import httpx2
 
-from gateways.contract import Outcome
+from gateways.contract import NameCheck
 from gateways.credentials import Profile, credentials_for
 from gateways.errors import Ambiguous, NotSent, UnsafeKey
-from gateways.http import Answer
-from gateways.line import Line, failed_call
+from gateways.line import Line, asked, inquired
 from gateways.macs import rsa_private_key
+from gateways.names import compared
 from gateways.online import (
     Acknowledgement,
+    Asking,
     Call,
     CollectionOrder,
     Notification,
@@ -50,72 +48,72 @@ class ZaloPay:
         """Our application: a part of the reference of a refund."""
         return self._keys.app_id
 
-    def build_collection(self, order: CollectionOrder, at: datetime) -> Call:
+    def build_collection(self, order: CollectionOrder, asking: Asking) -> Call:
         profile = self._profile
         return requests.create(
-            order, at, notification_url=profile.notification_url, return_url=profile.return_url, keys=self._keys
+            order, asking.at, notification_url=profile.notification_url, return_url=profile.return_url, keys=self._keys
         )
 
-    def send_collection(self, call: Call) -> OnlineAnswer:
-        return self._asked(call, answers.created)
+    def send_collection(self, call: Call, _order: CollectionOrder) -> OnlineAnswer:
+        return asked(self._line, call, answers.created)
 
-    def query_collection(self, order: CollectionOrder) -> OnlineAnswer:
+    def query_collection(self, order: CollectionOrder, _asking: Asking) -> OnlineAnswer:
         call = requests.query(order.reference, keys=self._keys)
-        return self._inquired(call, lambda answer: answers.queried(answer, order.amount_vnd))
+        return inquired(self._line, call, lambda answer: answers.queried(answer, order.amount_vnd))
 
-    def build_refund(self, undoing: Refund, at: datetime) -> Call:
-        return requests.refund(undoing, at, keys=self._keys)
+    def build_refund(self, undoing: Refund, asking: Asking) -> Call:
+        return requests.refund(undoing, asking.at, keys=self._keys)
 
-    def send_refund(self, call: Call) -> OnlineAnswer:
+    def send_refund(self, call: Call, _undoing: Refund) -> OnlineAnswer:
         one_is_done = self._choices.refund_one_is_done
-        return self._asked(call, lambda answer: answers.refunded(answer, one_is_done=one_is_done))
+        return asked(self._line, call, lambda answer: answers.refunded(answer, one_is_done=one_is_done))
 
-    def query_refund(self, reference: str, at: datetime) -> OnlineAnswer:
-        return self._inquired(requests.refund_query(reference, at, keys=self._keys), answers.refund_queried)
+    def query_refund(self, undoing: Refund, asking: Asking) -> OnlineAnswer:
+        call = requests.refund_query(undoing.reference, asking.at, keys=self._keys)
+        return inquired(self._line, call, answers.refund_queried)
 
-    def find_user(self, phone: str, at: datetime) -> answers.WalletUser | None:
+    def verify_beneficiary(self, payout: Payout, asking: Asking) -> NameCheck:
+        """Here, and only here, the receiver's number is the phone: it leads to the id that is paid."""
+        try:
+            user = self.find_user(payout.receiver.number, asking)
+        except (NotSent, Ambiguous):
+            return NameCheck.UNABLE
+        return NameCheck.INVALID_ACCOUNT if user is None else compared(payout.receiver.name, user.name)
+
+    def find_user(self, phone: str, asking: Asking) -> answers.WalletUser | None:
         """Whose wallet it is; None where there is none. Raises `NotSent` or `Ambiguous`."""
-        return answers.user(self._line.send(requests.user(phone, at, keys=self._keys)))
+        return answers.user(self._line.send(requests.user(phone, asking.at, keys=self._keys)))
 
-    def build_payout(self, payout: Payout, at: datetime) -> Call:
+    def build_payout(self, payout: Payout, asking: Asking) -> Call:
         """The receiver's number is the `m_u_id` that `find_user` gave."""
         if self._private_key is None:
             raise UnsafeKey("the credentials hold no rsa_private_key")
-        return requests.topup(payout, at, keys=self._keys, key=self._private_key, choices=self._choices)
+        return requests.topup(payout, asking.at, keys=self._keys, key=self._private_key, choices=self._choices)
 
     def send_payout(self, call: Call, payout: Payout) -> OnlineAnswer:
-        return self._asked(call, lambda answer: answers.paid(answer, payout.amount_vnd, payout.receiver.number))
+        amount_vnd, wallet = payout.amount_vnd, payout.receiver.number
+        return asked(self._line, call, lambda answer: answers.paid(answer, amount_vnd, wallet))
 
-    def query_payout(self, payout: Payout, at: datetime) -> OnlineAnswer:
-        def read(answer: Answer) -> OnlineAnswer:
-            return answers.paid(answer, payout.amount_vnd, payout.receiver.number, operation=Operation.TRANSACTION)
+    def query_payout(self, payout: Payout, asking: Asking) -> OnlineAnswer:
+        amount_vnd, wallet = payout.amount_vnd, payout.receiver.number
+        call = requests.transaction(payout.reference, asking.at, keys=self._keys)
+        return inquired(
+            self._line,
+            call,
+            lambda answer: answers.paid(answer, amount_vnd, wallet, operation=Operation.TRANSACTION),
+        )
 
-        return self._inquired(requests.transaction(payout.reference, at, keys=self._keys), read)
-
-    def balance_vnd(self, at: datetime) -> int:
+    def balance_vnd(self, asking: Asking) -> int:
         """Our own money for top-ups. Raises `NotSent` or `Ambiguous`."""
-        return answers.balance_vnd(self._line.send(requests.balance(at, keys=self._keys, choices=self._choices)))
+        call = requests.balance(asking.at, keys=self._keys, choices=self._choices)
+        return answers.balance_vnd(self._line.send(call))
 
-    def read_notification(self, body: bytes) -> Notification | None:
+    def read_notification(self, told: bytes) -> Notification | None:
         """None: not ZaloPay's, or not about an order; nothing may be changed for its sake."""
-        return answers.notification(body, self._keys)
+        return answers.notification(told, self._keys)
 
-    def acknowledge(self, verdict: Verdict) -> Acknowledgement:
+    def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)
 
     def close(self) -> None:
         self._line.close()
-
-    def _asked(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        try:
-            return read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(error)
-
-    def _inquired(self, call: Call, read: Callable[[Answer], OnlineAnswer]) -> OnlineAnswer:
-        """An inquiry that did not come through, or was refused, leaves the payment as unknown as it was."""
-        try:
-            answer = read(self._line.send(call))
-        except (NotSent, Ambiguous) as error:
-            return failed_call(Ambiguous(str(error)))
-        return OnlineAnswer(Outcome.UNKNOWN, answer.code) if answer.outcome is Outcome.NOT_ACCEPTED else answer

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from gateways.banks.vietinbank_gateway import VietinBank
 from gateways.contract import Instrument, NameCheck, Outcome
 from gateways.credentials import Credentials, Environment, Profile
 from gateways.errors import BadBatch
-from gateways.online import Payout, Receiver, Verdict
+from gateways.online import Asking, Payout, Receiver, Verdict
 
 RECEIVER = Receiver(Instrument.BANK_ACCOUNT, "0011004123456", "Nguyễn Văn Ân", bank="970436")
 PAYOUT = Payout("PN2612000000001", 4_250_000, "LUONG HUU T12", RECEIVER)
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
@@ -80,8 +82,8 @@ def answering(**told: Any) -> Handler:
 def test_a_transfer_is_signed_and_carries_the_same_reference_for_ever(mb: MbBank, bank: Bank) -> None:
     bank.respond = answering(errorCode="000", data={"status": "SUCCESS", "ftNumber": "FT1"})
 
-    answer = mb.send_payout(mb.build_payout(PAYOUT, "M1"), PAYOUT)
-    mb.send_payout(mb.build_payout(PAYOUT, "M2"), PAYOUT)
+    answer = mb.send_payout(mb.build_payout(PAYOUT, Asking("M1", NOW)), PAYOUT)
+    mb.send_payout(mb.build_payout(PAYOUT, Asking("M2", NOW)), PAYOUT)
 
     assert (answer.outcome, answer.provider_reference) == (Outcome.SUCCESS, "FT1")
     first, second = bank.asked
@@ -110,17 +112,17 @@ def test_a_transfer_is_signed_and_carries_the_same_reference_for_ever(mb: MbBank
 )
 def test_only_what_is_listed_is_final(mb: MbBank, bank: Bank, told: dict[str, Any], outcome: Outcome) -> None:
     bank.respond = answering(**told)
-    assert mb.send_payout(mb.build_payout(PAYOUT, "M1"), PAYOUT).outcome is outcome
+    assert mb.send_payout(mb.build_payout(PAYOUT, Asking("M1", NOW)), PAYOUT).outcome is outcome
 
 
 def test_a_token_that_is_over_is_renewed_once(mb: MbBank, bank: Bank) -> None:
     bank.respond = answering(errorCode="000", data={"status": "SUCCESS"})
     bank.refused_tokens = {"T1"}
-    assert mb.send_payout(mb.build_payout(PAYOUT, "M1"), PAYOUT).outcome is Outcome.SUCCESS
+    assert mb.send_payout(mb.build_payout(PAYOUT, Asking("M1", NOW)), PAYOUT).outcome is Outcome.SUCCESS
     assert bank.tokens == 2
     bank.refused_tokens = {"T2", "T3", "T4"}
-    assert mb.send_payout(mb.build_payout(PAYOUT, "M2"), PAYOUT).outcome is Outcome.NOT_ACCEPTED
-    assert mb.query_payout(PAYOUT, "M3").outcome is Outcome.UNKNOWN
+    assert mb.send_payout(mb.build_payout(PAYOUT, Asking("M2", NOW)), PAYOUT).outcome is Outcome.NOT_ACCEPTED
+    assert mb.query_payout(PAYOUT, Asking("M3", NOW)).outcome is Outcome.UNKNOWN
 
 
 def test_an_inquiry_says_whether_the_bank_knows_the_transfer(mb: MbBank, bank: Bank) -> None:
@@ -130,10 +132,10 @@ def test_an_inquiry_says_whether_the_bank_knows_the_transfer(mb: MbBank, bank: B
         ({"errorCode": "500"}, None, Outcome.UNKNOWN),
     ):
         bank.respond = answering(**told)
-        answer = mb.query_payout(PAYOUT, "M1")
+        answer = mb.query_payout(PAYOUT, Asking("M1", NOW))
         assert (answer.found, answer.outcome) == (found, outcome)
     bank.respond = lambda _: httpx2.Response(502, html="<html></html>")
-    assert mb.query_payout(PAYOUT, "M1").outcome is Outcome.UNKNOWN
+    assert mb.query_payout(PAYOUT, Asking("M1", NOW)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -148,13 +150,13 @@ def test_an_inquiry_says_whether_the_bank_knows_the_transfer(mb: MbBank, bank: B
 )
 def test_a_name_is_compared_without_marks(mb: MbBank, bank: Bank, told: str | None, result: NameCheck) -> None:
     bank.respond = answering(errorCode="000", data={"accountName": told})
-    assert mb.verify_beneficiary(RECEIVER, "M1") is result
+    assert mb.verify_beneficiary(PAYOUT, Asking("M1", NOW)) is result
 
 
 @pytest.mark.parametrize("amount_vnd", [0, 1999, 500_000_000])
 def test_amounts_outside_the_rail_never_leave(mb: MbBank, amount_vnd: int) -> None:
     with pytest.raises(BadBatch):
-        mb.build_payout(Payout("P1", amount_vnd, "x", RECEIVER), "M1")
+        mb.build_payout(Payout("P1", amount_vnd, "x", RECEIVER), Asking("M1", NOW))
 
 
 def notification(key: rsa.RSAPrivateKey, **changed: Any) -> bytes:
@@ -212,7 +214,7 @@ def test_what_is_not_signed_or_not_ours_is_not_taken(
 
 def test_every_answer_is_signed(vietinbank: VietinBank, key: rsa.RSAPrivateKey) -> None:
     for verdict, code in ((Verdict.TAKEN, "00"), (Verdict.REPEATED, "05"), (Verdict.BAD_SIGNATURE, "99")):
-        answer = json.loads(vietinbank.acknowledge(notification(key), verdict).body)
+        answer = json.loads(vietinbank.acknowledge(verdict, notification(key)).body)
         assert (answer["transId"], answer["errorCode"]) == ("FT1", code)
         text = f"FT1{code}{answer['errorDesc']}".encode()
         signature = base64.b64decode(answer["signature"])
@@ -220,4 +222,4 @@ def test_every_answer_is_signed(vietinbank: VietinBank, key: rsa.RSAPrivateKey) 
     for body in (b"", b"[]", b"{", b"\xff"):
         assert vietinbank.read_notification(body) is None
         assert not vietinbank.judge(body).accept
-        assert json.loads(vietinbank.acknowledge(body, Verdict.BAD_SIGNATURE).body)["errorCode"] == "99"
+        assert json.loads(vietinbank.acknowledge(Verdict.BAD_SIGNATURE, body).body)["errorCode"] == "99"
