@@ -17,10 +17,9 @@ from engine.law.contributions import (
     Contribution,
     Employment,
     Fund,
-    Member,
     Share,
     assess_contribution,
-    assess_month,
+    sum_month,
 )
 from engine.law.due_dates import due_date, end_of_cycle
 from engine.law.findings import Finding, Record
@@ -103,33 +102,36 @@ def in_full(grounds: Sequence[dict[str, Any]], findings: Sequence[dict[str, Any]
 
 
 def assess_dues(employer: Employer, period: date, workers: Sequence[DeclaredWorker], law: Parameters) -> AssessedMonth:
-    """Assesses every declared worker who is still with the employer, and the employer's sums and due date."""
+    """Assesses every declared worker who is still with the employer, and the employer's sums and due date.
+
+    Many workers have the same wage: what is the same is assessed once.
+    """
     month = Month.containing(period)
-    members = [Member(worker.name, _employment(employer, worker, month, law)) for worker in workers]
-    assessed = assess_month(month, members, law)
     grounds, record = Grounds(), Record()
     cycle_end = end_of_cycle(month, employer.cycle_months)
     due_on = due_date(cycle_end, employer.cycle_months, law, record)
-    known: dict[Employment, _Findings] = {}
+    known: dict[Employment, tuple[Contribution, _Findings]] = {}
+    unconfirmed: set[str] = set()
     staff = []
-    for worker, member, (_, contribution) in zip(workers, members, assessed.staff, strict=True):
-        if member.employment not in known:
+    for worker in workers:
+        employment = _employment(employer, worker, month, law)
+        if employment not in known:
             own = Record()
-            assess_contribution(member.employment, month.first_day, law, own)
-            known[member.employment] = [grounds.short(finding) for finding in own.findings]
-        staff.append(AssessedWorker(worker, contribution, known[member.employment]))
-    # The last finding of the month is its sum; the due date before it is that of a monthly payer.
-    findings = [grounds.short(finding) for finding in (*record.findings, assessed.findings[-1])]
-    unconfirmed = {*assessed.unconfirmed, *record.unconfirmed()}
+            contribution = assess_contribution(employment, month.first_day, law, own)
+            known[employment] = contribution, [grounds.short(finding) for finding in own.findings]
+            unconfirmed.update(own.unconfirmed())
+        staff.append(AssessedWorker(worker, *known[employment]))
+    funds = sum_month(month, [one.contribution for one in staff], law, record)
+    unconfirmed.update(record.unconfirmed())
     if due_on < law.parameter("late_charge").values[0].starts_on:
         # Until then lateness bore interest by the month, whose rates of 2025 no source at hand gives: it is not asked.
         unconfirmed.add("late_interest_months")
     return AssessedMonth(
         staff=staff,
-        funds={FUND_NAMES[fund]: share for fund, share in assessed.funds.items()},
+        funds={FUND_NAMES[fund]: share for fund, share in funds.items()},
         due_on=due_on,
         grounds=grounds.listed,
-        findings=findings,
+        findings=[grounds.short(finding) for finding in record.findings],
         unconfirmed=tuple(sorted(unconfirmed)),
     )
 

@@ -25,6 +25,7 @@ __all__ = [
     "assess_contribution",
     "assess_month",
     "missing_months_payment",
+    "sum_month",
 ]
 
 
@@ -245,18 +246,22 @@ def assess_month(month: Month, staff: Sequence[Member], law: Parameters, cycle_m
     record = Record()
     on = month.first_day
     assessed = [(member.name, assess_contribution(member.employment, on, law, record)) for member in staff]
+    due_on = due_date(month, cycle_months, law, record)
+    funds = sum_month(month, [contribution for _, contribution in assessed], law, record)
+    return EmployerMonth(staff=assessed, funds=funds, due_on=due_on, record=record)
+
+
+def sum_month(month: Month, staff: Sequence[Contribution], law: Parameters, record: Record) -> Mapping[Fund, Share]:
+    """The dues of a month by fund, from what each worker's contribution is."""
     funds = {
         fund: Share(
-            sum(found.share(fund).employee_vnd for _, found in assessed),
-            sum(found.share(fund).employer_vnd for _, found in assessed),
+            sum(found.share(fund).employee_vnd for found in staff),
+            sum(found.share(fund).employer_vnd for found in staff),
         )
         for fund in Fund
     }
-    due_on = due_date(month, cycle_months, law, record)
-    result = EmployerMonth(staff=assessed, funds=funds, due_on=due_on, record=record)
     by_fund: dict[str, Any] = {fund.value: share.total_vnd for fund, share in funds.items()}
-    rates = law.at("contribution_rates", on)
-    record.find(
-        _MONTH, rates.citation, result.total_vnd, {"month": month, "workers": len(staff)}, str(by_fund), (rates,)
-    )
-    return result
+    rates = law.at("contribution_rates", month.first_day)
+    total_vnd = sum(share.total_vnd for share in funds.values())
+    record.find(_MONTH, rates.citation, total_vnd, {"month": month, "workers": len(staff)}, str(by_fund), (rates,))
+    return funds
