@@ -129,7 +129,8 @@ def _what_is_wrong(connection: Connection, entry_id: int) -> str:
 _WRONG_BALANCE = """
     SELECT coalesce(a.code, '#' || account_id) AS account, kept.debit AS kept_debit, kept.credit AS kept_credit,
         coalesce(summed.debit, 0) AS debit, coalesce(summed.credit, 0) AS credit, kept.rows, kept.limited,
-        kept.terms = ARRAY[a.normal_side || ' ' || a.balance_limit] AS terms_agree
+        kept.terms = ARRAY[a.normal_side || ' ' || a.balance_limit] AS terms_agree,
+        a.code = a.chart_code || coalesce('.' || a.qualifier, '') AS code_agrees
     FROM (
         SELECT account_id, sum(debit_vnd) AS debit, sum(credit_vnd) AS credit, count(*) AS rows,
             bool_or(balance_limit <> 'none') AS limited,
@@ -148,11 +149,14 @@ _WRONG_BALANCE = """
     WHERE a.account_id IS NULL OR (kept.debit, kept.credit) IS DISTINCT FROM
         (coalesce(summed.debit, 0), coalesce(summed.credit, 0))
         OR kept.terms <> ARRAY[a.normal_side || ' ' || a.balance_limit] OR kept.limited AND kept.rows > 1
+        OR a.code <> a.chart_code || coalesce('.' || a.qualifier, '')
     ORDER BY a.code COLLATE "C" LIMIT 1
 """
 
 
 def _what_balance_says(row: Row[Any]) -> str:
+    if row.code_agrees is False:
+        return "its code is not its chart code and qualifier"
     if row.kept_debit is None:
         return "it has no balance"
     if row.terms_agree is False:
@@ -168,7 +172,8 @@ def _what_balance_says(row: Row[Any]) -> str:
 # What is sealed but belongs to no seal stands last, and has no seal number of its own to name.
 _SEALS = f"""
     SELECT seal_no, s.epoch, s.first_position, s.entries, s.merkle_root, s.previous_hash, s.seal_hash, s.key_id,
-        s.signature, s.sealed_at, k.public_key, g.leaves, g.first_found, g.last_found, g.changed_entry
+        s.signature, s.sealed_at, k.public_key, h.epoch IS NOT NULL AS has_epoch, g.leaves, g.first_found, g.last_found,
+        g.changed_entry
     FROM ledger.seal s
     FULL JOIN (
         SELECT p.seal_no, min(p.position) AS first_found, max(p.position) AS last_found,
@@ -180,6 +185,7 @@ _SEALS = f"""
         GROUP BY p.seal_no
     ) g USING (seal_no)
     LEFT JOIN ledger.seal_key k USING (key_id)
+    LEFT JOIN ledger.seal_epoch h ON h.epoch = s.epoch
     ORDER BY seal_no
 """
 
@@ -202,6 +208,8 @@ def _check_seals(connection: Connection) -> tuple[int, str | None]:
                 batch.seal.entries,
             ):
                 difference = "the positions of its entries are not those that it sealed"
+            if difference is None and not row.has_epoch:
+                difference = "there is nothing of its epoch"
             if difference is not None:
                 return seen, f"seal {row.seal_no}: {difference}"
             before = batch.seal

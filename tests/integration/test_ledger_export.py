@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -55,6 +56,21 @@ def test_a_formula_behind_a_semicolon_is_none_either() -> None:
 @pytest.mark.parametrize("text", ["", "Nguyễn Văn A", "a=b", "1-2", "(x)", "'=1", "x - y", "a; b", "đ@e"])
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert neutral(text) == text
+
+
+def test_tables_for_people_are_written_in_one_place() -> None:
+    """Elsewhere only files for programs: invented declarations and claims, a simulated bank's own, computed figures."""
+    root = Path(__file__).parents[2]
+    writers = [
+        str(path.relative_to(root))
+        for room in ("engine", "gateways", "ledger", "reconciliation")
+        for path in sorted((root / room).rglob("*.py"))
+        if re.search(r"csv\.(Dict)?[Ww]riter\(|\bWorkbook\(", path.read_text(encoding="utf-8"))
+    ]
+    for_programs = ("engine/demonstration/", "gateways/simulator/", "engine/law/")
+    assert [name for name in writers if not name.startswith(for_programs)] == ["ledger/sheets.py"], (
+        "write it with write_csv or write_xlsx of ledger/sheets.py"
+    )
 
 
 def row(text: str, amount: int = 1) -> tuple[Cell, ...]:

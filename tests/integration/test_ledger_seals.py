@@ -12,14 +12,19 @@ from ledger_command import LedgerCommand, ledger_command
 from sqlalchemy import Connection, Engine, text
 
 from ledger.accounts import open_account
+from ledger.balances import turnover
 from ledger.book import post, reverse
 from ledger.entries import EntryHeader, Line
 from ledger.errors import AppendOnly, Refused, refusals
 from ledger.exports import KEY_FILE, ExportVerification, export, verify_export, written_key, written_seals
+from ledger.journal import journal
 from ledger.money import Dong
+from ledger.periods import close_period, detach_partition
 from ledger.proofs import proof_difference, prove
 from ledger.seals import key_id_of, seal_entries
+from ledger.statement import statement
 from ledger.verifier import Verification, verify
+from ledger.window import Window
 
 AT = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -347,3 +352,130 @@ def test_sealing_exporting_proving_and_changing_the_key(
     proof.write_text(proof.read_text(encoding="utf-8").replace('"position": 5', '"position": 4'), encoding="utf-8")
     assert thuchi("check-proof", str(proof)).code == 1
     assert thuchi("prove", "99").code == 2
+
+
+def test_what_has_left_the_books_is_neither_read_nor_exported_as_if_it_were_there(
+    application: Engine, owner: Engine, tmp_path: Path
+) -> None:
+    """November left in February; its sums are in the books, its days are not."""
+    months = [datetime(2026, 11, 5, tzinfo=UTC), datetime(2026, 12, 5, tzinfo=UTC), datetime(2027, 1, 5, tzinfo=UTC)]
+    account = "benefits_payable"
+    for at in months:
+        header = EntryHeader(key=f"{at}", event="x", document="d", business_on=at.date(), description="")
+        with application.begin() as connection:
+            post(connection, header, [Line("benefit_expense.pension", account, Dong(100), "retirement")], at)
+    seal(application)
+    exported(application, tmp_path / "before")
+    windows = [
+        Window(),
+        Window(until=date(2026, 12, 31)),
+        Window(date(2026, 12, 1), date(2026, 12, 31)),
+        Window(known_at=datetime(2026, 12, 31, tzinfo=UTC)),
+    ]
+    with application.begin() as connection:
+        before = [turnover(connection, window) for window in windows]
+    with owner.begin() as connection:
+        close_period(connection, date(2026, 11, 1), AT)
+        detach_partition(connection, 0, datetime(2027, 2, 1, tzinfo=UTC), [])
+    with application.begin() as connection:
+        assert [turnover(connection, window) for window in windows] == before
+        assert statement(connection, account).closing == Dong(300)
+        for gone in (
+            Window(until=date(2026, 11, 4)),
+            Window(since=date(2026, 11, 5)),
+            Window(known_at=datetime(2026, 11, 20, tzinfo=UTC)),
+        ):
+            for read in (
+                lambda window: turnover(connection, window),
+                lambda window: statement(connection, account, window),
+                lambda window: journal(connection, window, limit=1),
+            ):
+                with pytest.raises(Refused, match="left the books"):
+                    read(gone)
+        with pytest.raises(Refused, match="entries of seal 1 have left the books"):
+            export(connection, tmp_path / "after")
+    assert verify_export(tmp_path / "before", {key_id_of(PUBLIC): PUBLIC}).first_difference is None
+
+
+FLIPPED = {
+    "text": "overlay({0} placing chr(ascii({0}) # 1) from 1 for 1)",
+    "bytea": "set_bit({0}, 100, 1 - get_bit({0}, 100))",
+    "bigint": "{0} # 1",
+    "integer": "{0} # 1",
+    "date": "date '2000-01-01' + (({0} - date '2000-01-01') # 1)",
+    "timestamp with time zone": "{0} + CASE extract(microseconds FROM {0})::int % 2 WHEN 0 THEN 1 ELSE -1 END"
+    " * interval '1 us'",
+    "xid8": "(({0}::text::bigint) # 1)::text::xid8",
+}
+"""One bit of a value, by its type: flipping it again gives the value back."""
+
+RULES_LIFTED = """
+    DO $$ DECLARE rule record; BEGIN
+        FOR rule IN SELECT conrelid::regclass AS owner, conname FROM pg_constraint
+            WHERE contype IN ('c', 'f', 'u', 'p') AND connamespace = 'ledger'::regnamespace AND coninhcount = 0
+            ORDER BY contype = 'f' DESC
+        LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', rule.owner, rule.conname);
+        END LOOP;
+        ALTER TABLE ledger.entry ALTER entry_id DROP IDENTITY;
+        ALTER TABLE ledger.account ALTER account_id DROP IDENTITY;
+        ALTER TABLE ledger.balance ALTER balance_id DROP IDENTITY;
+    END $$
+"""
+
+WITHOUT_EVIDENCE = {
+    "account.name", "account.name_en", "balance.balance_id",
+    "closed_period.month", "closed_period.closed_at", "closed_period.person",
+    "partition.partition_no", "partition.made_in", "partition.month", "partition.ends_at", "partition.detached_at",
+    "seal_epoch.system_identifier", "seal_epoch.inherited_through", "seal_epoch.begun_at",
+}  # fmt: skip
+"""What no hash covers and nothing repeats: names, row numbers, and what steers later work without being money."""
+
+
+def test_a_flipped_bit_of_any_column_of_any_table_is_named_by_the_command(
+    thuchi: LedgerCommand, application: Engine, superuser: Engine
+) -> None:
+    with application.begin() as connection:
+        connection.execute(text("SET LOCAL thuchi.person = 'lan'"))
+        open_account(connection, "in_transit", "simbank")
+        header = EntryHeader(key="w", event="x", document="đ", business_on=date(2026, 11, 1), description="chi")
+        line = Line("benefit_expense.pension", "benefits_payable", Dong(100), "retirement", "đợt", "p", "q")
+        original = post(connection, header, [line, line], AT).entry_id
+        reverse(connection, original, key="r", document="đ", business_on=AT.date(), description="đảo", recorded_at=AT)
+        close_period(connection, date(2026, 10, 1), AT)
+    seal(application)
+    with superuser.begin() as connection:
+        connection.execute(text(RULES_LIFTED))
+        columns = connection.execute(
+            text("""
+                SELECT c.relname, a.attname, format_type(a.atttypid, -1)
+                FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+                WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p') AND attnum > 0
+                    AND NOT attisdropped ORDER BY 1, attnum
+            """)
+        ).all()
+    silent = set()
+    for table, column, kind in columns:
+        flip = f"""
+            UPDATE ledger.{table} SET {column} = {FLIPPED[kind].format(column)} WHERE (ctid, tableoid) =
+                (SELECT ctid, tableoid FROM ledger.{table} WHERE {column} IS NOT NULL ORDER BY ctid LIMIT 1)
+            RETURNING ctid, tableoid
+        """
+        with superuser.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            changed = connection.execute(text(flip)).one_or_none()
+        found = thuchi("verify")
+        if found.code == 0:
+            silent.add(f"{table}.{column}")
+        else:
+            assert re.match(r"(entry \d+|account \S+|seal \d+): ", found.err), (table, column, found.err)
+        if changed is not None:
+            with superuser.begin() as connection:
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+                back = f"UPDATE ledger.{table} SET {column} = {FLIPPED[kind].format(column)} WHERE (ctid, tableoid) ="
+                connection.execute(
+                    text(f"{back} (CAST(:ctid AS tid), CAST(:tableoid AS oid))"),
+                    {"ctid": changed.ctid, "tableoid": changed.tableoid},
+                )
+    assert thuchi("verify").code == 0
+    assert silent == WITHOUT_EVIDENCE
