@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, islice
-from typing import Literal, cast
+from typing import Any, Literal, LiteralString, cast
 
 import psycopg
 from psycopg.types.numeric import Int8
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from ledger.entries import REVERSAL, Entry, EntryHeader, Line
 from ledger.errors import Refused, raise_refusal, refusal, refusals
@@ -149,16 +150,15 @@ def reverse(
     return Posted(row.entry_id, row.replayed)
 
 
-# Through the driver's own language rather than SQLAlchemy's: the text is the same each time, so the driver prepares it
-# once for each connection, and nothing is compiled.
+# Through the driver itself, in the transaction of the SQLAlchemy connection: the text is the same each time, so the
+# driver prepares it once, and nothing is compiled. This halves what posting one line costs the caller's processor.
 
 
 def _post_line(connection: Connection, header: EntryHeader, line: Line, recorded_at: datetime) -> Posted:
     debit, credit, amount_vnd, *rest = _fields(line)
     arguments = (*_arguments(header, recorded_at).values(), debit, credit, Int8(cast("int", amount_vnd)), *rest)
-    with refusals():
-        row = connection.exec_driver_sql(_POST_LINE, arguments).one()
-    return Posted(*row)
+    entry_id, replayed = _execute(connection, _POST_LINE, arguments)
+    return Posted(entry_id, replayed)
 
 
 def _call(
@@ -188,8 +188,7 @@ def _call(
         *rest,
         leave_out,
     )
-    with refusals():
-        row = connection.exec_driver_sql(_POST_ENTRIES, arguments).one()
+    row = _execute(connection, _POST_ENTRIES, arguments)
     return [_result(*told) for told in zip((header.key for header in headers), *row, strict=True)]
 
 
@@ -210,8 +209,7 @@ def _stream(
     with refusals():
         connection.execute(text("SELECT ledger.open_batch()"))
     _copy(connection, _COPY_BATCH, rows())
-    with refusals():
-        row = connection.exec_driver_sql(_POST_BATCH, (_instant(recorded_at), leave_out)).one()
+    row = _execute(connection, _POST_BATCH, (_instant(recorded_at), leave_out))
     return [_result(*told) for told in zip(keys, *row, strict=True)]
 
 
@@ -234,14 +232,33 @@ def _raise_refusals(results: Sequence[Result]) -> None:
         raise type(cast("Refused", refused[0][1].refusal))("\n".join(told))
 
 
-def _copy(connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-    driver = cast("psycopg.Connection[tuple[object, ...]]", connection.connection.driver_connection)
+def _execute(connection: Connection, statement: LiteralString, arguments: Sequence[object]) -> tuple[Any, ...]:
+    """The one row that a posting function answers."""
+    if not connection.in_transaction():
+        connection.begin()
     try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        row = _driver(connection).execute(statement, arguments).fetchone()
+    except psycopg.Error as error:
+        raise_refusal(error, _as_sqlalchemy_tells(connection, error))
+    return cast("tuple[Any, ...]", row)
+
+
+def _copy(connection: Connection, statement: LiteralString, rows: Iterable[tuple[object, ...]]) -> None:
+    try:
+        with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
     except psycopg.Error as error:
-        raise_refusal(error, error)
+        raise_refusal(error, _as_sqlalchemy_tells(connection, error))
+
+
+def _driver(connection: Connection) -> "psycopg.Connection[tuple[Any, ...]]":
+    return cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+
+
+def _as_sqlalchemy_tells(connection: Connection, error: psycopg.Error) -> BaseException:
+    """Callers know the driver's errors as SQLAlchemy wraps them; what was to be posted is not told."""
+    return DBAPIError.instance(None, None, error, psycopg.Error, dialect=connection.dialect)
 
 
 def _fields(line: Line | None) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from sqlalchemy.exc import DBAPIError
 
@@ -107,7 +107,7 @@ def refusals() -> Iterator[None]:
         raise_refusal(error.orig, error)
 
 
-def raise_refusal(reason: BaseException, error: BaseException) -> None:
+def raise_refusal(reason: BaseException, error: BaseException) -> NoReturn:
     sqlstate = getattr(reason, "sqlstate", None) or ""
     if sqlstate not in _BY_SQLSTATE:
         raise error

@@ -165,7 +165,7 @@ Client = Callable[[str, str, int, float], int]
 
 def in_processes(work: Client, address: str, case: str, accounts: int, clients: int, seconds: float) -> float:
     """So many clients, each a process of its own; transfers a second in all."""
-    with multiprocessing.get_context("spawn").Pool(clients) as pool:
+    with multiprocessing.get_context("fork").Pool(clients) as pool:
         pool.map(time.sleep, [0.0] * clients)  # all have started
         done = pool.starmap(work, [(address, case, accounts, seconds)] * clients, chunksize=1)
     return sum(done) / seconds
@@ -324,8 +324,7 @@ def prepare_peers(place: Place, pgledger: Path | None, accounts: int) -> Place |
     return peer
 
 
-def singles(place: Place, peer: Place | None, accounts: int, seconds: float, rounds: int) -> list[list[str]]:
-    rows = []
+def singles(place: Place, peer: Place | None, accounts: int, seconds: float, rounds: int) -> Iterator[list[list[str]]]:
     for case in ("uniform", "hot", "limited"):
         systems: dict[str, Callable[[int], float]] = {}
         if case == "uniform":
@@ -347,9 +346,7 @@ def singles(place: Place, peer: Place | None, accounts: int, seconds: float, rou
             for clients in CLIENTS:
                 for name, measure in systems.items():
                     found.setdefault((name, clients), []).append(measure(clients))
-        for name in systems:
-            rows.append([name, case, *(_median(found[name, clients]) for clients in CLIENTS)])
-    return rows
+        yield [[name, case, *(_median(found[name, clients]) for clients in CLIENTS)] for name in systems]
 
 
 def calls(place: Place, peer: Place | None, accounts: int, seconds: float, rounds: int) -> list[list[str]]:
@@ -393,7 +390,8 @@ def main() -> None:
     with durable_place(ACCOUNTS) as place:
         peer = prepare_peers(place, given.pgledger, ACCOUNTS)
         heading = ["transfers/s", "accounts", *(f"{clients} clients" for clients in CLIENTS)]
-        table(heading, singles(place, peer, ACCOUNTS, given.seconds, given.rounds))
+        for rows in singles(place, peer, ACCOUNTS, given.seconds, given.rounds):
+            table(heading, rows)
         heading = [f"{BATCH:,} a call, transfers/s", "accounts", "one client"]
         table(heading, calls(place, peer, ACCOUNTS, given.seconds, given.rounds))
         found = [million(place, ACCOUNTS, 1_000_000) for _ in range(given.rounds)]
