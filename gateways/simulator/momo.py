@@ -144,9 +144,8 @@ def _pay(
         if known.request != request:
             return 200, told | {"resultCode": _REPEATED_ORDER}
         return (422, told | {"resultCode": _WORKING}) if known.stage is Stage.WORKING else (200, told | _state(known))
-    receiver, amount_vnd = _receiver(asked, purse.merchant(NAME)), int(asked["amount"])
-    number = (receiver or {}).get("walletId") or (receiver or {}).get("bankAccountNo")
-    if receiver is None or number is None:
+    number, amount_vnd = receiver_number(purse, asked), int(asked["amount"])
+    if number is None:
         return 200, told | {"resultCode": _BAD_REQUEST}
     if amount_vnd < _SMALLEST:
         return 200, told | {"resultCode": _OUT_OF_RANGE}
@@ -214,6 +213,12 @@ def _state(order: Order) -> dict[str, Any]:
             return told | {"resultCode": _REASONS.get(str(order.reason), 1006)}
         case Stage.WORKING:
             return told | {"resultCode": _NOT_PAID if order.kind == "collection" else _WORKING}
+
+
+def receiver_number(purse: Purse, asked: dict[str, Any]) -> str | None:
+    """The wallet or account number of a payout, opened with the provider's own key."""
+    receiver = _receiver(asked, purse.merchant(NAME)) or {}
+    return receiver.get("walletId") or receiver.get("bankAccountNo") or receiver.get("bankCardNo")
 
 
 def _receiver(asked: dict[str, Any], merchant: dict[str, str]) -> dict[str, Any] | None:

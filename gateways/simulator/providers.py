@@ -9,6 +9,7 @@ import io
 import json
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from gateways.simulator import momo, payos, vnpay, zalopay
 from gateways.simulator.errors import Contradiction
-from gateways.simulator.faults import Call, Fault, Faults, Plan
+from gateways.simulator.faults import Call, Fault, Faults, Plan, Subject
 from gateways.simulator.purse import Order, Purse, Stage
 from gateways.simulator.wire import told
 
@@ -81,7 +82,13 @@ def _customer_doors(purse: Purse, faults: Faults, answered: Answered) -> APIRout
 
     async def worked(request: Request, work: Callable[[Purse, bytes], Response]) -> Response:
         body = await request.body()
-        plan = faults.strike(*_call_of(request, body))
+        call, reference, fields = _call_of(request, body)
+
+        def payments() -> list[tuple[str, str]]:
+            return [(reference, _number_of(purse, reference, fields))]
+
+        at = datetime.fromtimestamp(time.time(), UTC)
+        plan = faults.strike(call, Subject(reference, at, payments))
         hidden = plan is not None and plan.fault is Fault.STATUS_NOT_FOUND
         books: Any = _Forgetful(purse) if hidden else purse
         return await answered(plan, lambda: work(books, body))
@@ -202,8 +209,8 @@ def _known(purse: Purse, provider: str, kind: str, reference: str) -> Order:
     return order
 
 
-def _call_of(request: Request, body: bytes) -> tuple[Call, str]:
-    """Whether a call asks or inquires, and about which reference: what faults are planned by."""
+def _call_of(request: Request, body: bytes) -> tuple[Call, str, dict[str, Any]]:
+    """Whether a call asks or inquires, about which reference, and its fields: what faults are planned by."""
     path = request.url.path
     try:
         fields = json.loads(body) if body else {}
@@ -215,4 +222,15 @@ def _call_of(request: Request, body: bytes) -> tuple[Call, str]:
     named = [str(fields[name]) for name in _REFERENCES if name in fields]
     asked = parse_qs(request.url.query).get("referenceId", [])
     reference = (named or asked or [path.rsplit("/", 1)[-1]])[0]
-    return (Call.INQUIRE if inquiry else Call.SUBMIT), reference
+    return (Call.INQUIRE if inquiry else Call.SUBMIT), reference, fields
+
+
+def _number_of(purse: Purse, reference: str, fields: dict[str, Any]) -> str:
+    """The account or wallet a call is about: in the call, or in what was asked before."""
+    for name in ("toAccountNumber", "m_u_id", "phone"):
+        if name in fields:
+            return str(fields[name])
+    if "disbursementMethod" in fields:
+        return momo.receiver_number(purse, fields) or ""
+    known = [order for order in purse.orders() if order.reference == reference and "number" in order.about]
+    return str(known[0].about["number"]) if known else ""

@@ -289,6 +289,20 @@ def test_what_cannot_be_read_is_unknown_until_it_is_asked_about(
     assert attempt.booked_times == simulation.credits("PN2") == (1 if done else 0)
 
 
+def test_a_fault_may_choose_by_account_and_by_schedule(simulation: Simulation, payer: Any) -> None:
+    pay, made, query = payer
+    struck, spared = made("PN15", "0901111111"), made("PN16", "0902222222")
+    simulation.faults.plan_fault(Fault.DROP_AFTER, account="0901111111", times=9)
+    simulation.faults.plan_fault(Fault.DROP_BEFORE, from_at=NOW + timedelta(days=1), times=9)
+
+    assert pay(simulation, struck).outcome is Outcome.UNKNOWN
+    assert pay(simulation, spared).outcome is Outcome.SUCCESS
+    simulation.faults.plan_fault(Fault.HTML_PAGE, FaultCall.INQUIRE, account="0901111111")
+    assert query(simulation, struck).outcome is Outcome.UNKNOWN
+    assert query(simulation, struck).outcome is Outcome.SUCCESS
+    assert (simulation.credits("PN15"), simulation.credits("PN16")) == (1, 1)
+
+
 def test_not_found_early_proves_nothing_and_is_found_later(simulation: Simulation, payer: Any) -> None:
     pay, made, query = payer
     payout = made("PN3")
