@@ -47,6 +47,8 @@ class Instrument(StrEnum):
     BANK_ACCOUNT = "bank_account"
     CARD = "card"
     WALLET = "wallet"
+    CASH = "cash"
+    """Paid out by hand against a signature, at a post office or a pay point."""
 
 
 class Rail(StrEnum):

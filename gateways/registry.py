@@ -17,6 +17,7 @@ import httpx2
 from gateways.banks import simbank, simdrop
 from gateways.contract import Capabilities, Gateway, GatewaySettings
 from gateways.errors import Unsupported
+from gateways.post_office import gateway as post_office
 
 ENTRY_POINT_GROUP = "thuchi.gateways"
 
@@ -50,6 +51,7 @@ class Adapter:
 _OURS = {
     "simbank": Adapter(simbank.capabilities, simbank.connect, "gateways.conformance.simbank:SimBankBench"),
     "simdrop": Adapter(simdrop.capabilities, simdrop.connect, "gateways.conformance.simdrop:SimDropBench"),
+    "post_office": Adapter(post_office.capabilities, post_office.connect, "gateways.conformance.cash:PostOfficeBench"),
 }
 
 

@@ -7,20 +7,19 @@ from gateways.errors import Ambiguous, Refused, Unsupported
 from gateways.filedrop import FileDrop, Whereabouts
 from gateways.iso20022.delivery import FoundReports
 
-FILE_ENDING = ".xml"
-
 
 class OverFiles:
     """The exchange directory of a bank. Our files are named by message id, so that an inquiry finds them."""
 
-    def __init__(self, drop: FileDrop, report_names: str, statement_names: str) -> None:
+    def __init__(self, drop: FileDrop, report_names: str, statement_names: str, ending: str = ".xml") -> None:
         self._drop = drop
         self._report_names = report_names
         self._statement_names = statement_names
+        self._ending = ending
 
     def hand_over(self, message_id: str, file_name: str, content: bytes) -> BatchAnswer:
         """`pending` once the bank can see the file. Whatever fails earlier was never seen, whatever later may be."""
-        name = message_id + FILE_ENDING
+        name = message_id + self._ending
         try:
             whereabouts = self._drop.put(name, content)
         except Refused as error:
@@ -39,7 +38,7 @@ class OverFiles:
         documents = tuple(file.content for file in self._drop.received(pattern))
         if documents:
             return FoundReports(found=True, documents=documents)
-        match self._drop.whereabouts(message_id + FILE_ENDING):
+        match self._drop.whereabouts(message_id + self._ending):
             case Whereabouts.NEVER_OUT:
                 return FoundReports(found=False)
             case Whereabouts.WAITING:
