@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
@@ -78,6 +79,7 @@ def _text(value: Cell) -> str:
     return neutral(str(value))
 
 
+@lru_cache(maxsize=1_000)  # a run of lines is recorded at one instant
 def _instant(value: Cell) -> str:
     """In Viet Nam's time, with its offset."""
     if not isinstance(value, datetime):
