@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, assert_never
 
-from engine.errors import WrongInput
+from engine.law.batch import TableUnreadable
 from engine.law.calendar import MONTHS_IN_YEAR, Month
 from engine.law.case_fields import Reader, day, flag_text, read_keys, text, whole_text, word
 from engine.law.findings import Record
@@ -35,12 +35,6 @@ class Benefit(StrEnum):
     SURVIVOR_ALLOWANCE = "survivor_allowance"
     SOCIAL_PENSION = "social_pension"
     FUNERAL_GRANT = "funeral_grant"
-
-
-class PopulationUnreadable(WrongInput):
-    """The table of the population lacks columns or holds cells that make no sense."""
-
-    code = "population_unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +88,9 @@ def read_population(path: Path) -> list[Group]:
                     problems += [f"{place}.{key}: missing" for key in missing]
                     groups.append(Group(**read))
     except (OSError, UnicodeDecodeError) as error:
-        raise PopulationUnreadable([f"{path}: {error}"]) from error
+        raise TableUnreadable([f"{path}: {error}"]) from error
     if problems or not groups:
-        raise PopulationUnreadable(problems or [f"{path}: holds no rows"])
+        raise TableUnreadable(problems or [f"{path}: holds no rows"])
     return groups
 
 
