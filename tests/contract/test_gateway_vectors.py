@@ -147,3 +147,42 @@ def test_a_vector_without_its_inputs_is_named_and_the_others_are_still_run(tmp_p
     assert code == 2
     assert [row["status"] for row in rows] == ["failed", "passed"]
     assert "vectors[0] (empty): accessKey is missing" in complaint
+
+
+LINES = "LINE ONE\nLINE TWO"
+HEAD = ":20:VSS261201\n:25:1020000123456\n:28C:336/2\n"
+OPENING, ENTRY, CLOSING = ":60F:C261130VND1000,\n", ":61:2612011201C250,NTRFX//Y\n", ":62F:C261201VND1250,\n-"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HEAD + OPENING + ENTRY + CLOSING, {"balance_ok": True, "closing_vnd": 1250, "intermediate": False}),
+        (HEAD + ":60M:C261130VND1000,\n" + ENTRY + ":62M:C261201VND1250,\n-", {"intermediate": True, "sequence": "2"}),
+        (
+            HEAD + OPENING + ENTRY + f":86:{LINES}\n" + CLOSING,
+            {"entries": [{"narrative": LINES}]},
+        ),
+        (HEAD + OPENING + ENTRY.replace("C250", "RC250") + ":62F:C261201VND750,\n-", {"entries": [{"mark": "RC"}]}),
+        (HEAD + OPENING + ENTRY, {"error": "truncated"}),
+        (HEAD + ENTRY + CLOSING, {"error": "missing_opening_balance"}),
+        (HEAD + OPENING + ENTRY.replace("250,", "250,50") + CLOSING, {"error": "fraction_in_vnd"}),
+        (HEAD + OPENING + ENTRY.replace("250,", "1.250,") + CLOSING, {"error": "malformed_entry"}),
+        (HEAD + (OPENING + ENTRY + CLOSING).replace("VND", "USD"), {"error": "currency"}),
+        (
+            HEAD + OPENING + ENTRY + CLOSING.replace("5", "4"),
+            {"error": "balance_mismatch", "difference_vnd": -10},
+        ),
+    ],
+)
+def test_statements_are_told_or_refused_in_the_words_of_the_vectors(text: str, expected: dict[str, Any]) -> None:
+    vector = {"id": "v", "protocol": "mt940", "operation": "parse", "inputs": {"text": text}, "expected": expected}
+    assert run(vector).status is Status.PASSED
+
+
+def test_a_camt_that_does_not_add_up_still_tells_its_movements() -> None:
+    good = next(vector for vector in VECTORS if vector["operation"] == "camt053_parse")
+    closing = good["expected"]["closing_vnd"]
+    document = good["inputs"]["document"].replace(str(closing), str(closing + 1))
+    expected = {**good["expected"], "closing_vnd": closing + 1, "balance_ok": False}
+    assert run({**good, "inputs": {"document": document}, "expected": expected}).status is Status.PASSED
