@@ -59,15 +59,15 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 
 
 def test_tables_for_people_are_written_in_one_place() -> None:
-    """Elsewhere only files for programs: invented declarations and claims, a simulated bank's own, computed figures."""
+    """Elsewhere only files for programs: invented declarations and claims, computed figures; gateways' are the wire's."""
     root = Path(__file__).parents[2]
     writers = [
         str(path.relative_to(root))
-        for room in ("engine", "gateways", "ledger", "reconciliation")
+        for room in ("engine", "ledger", "reconciliation")
         for path in sorted((root / room).rglob("*.py"))
         if re.search(r"csv\.(Dict)?[Ww]riter\(|\bWorkbook\(", path.read_text(encoding="utf-8"))
     ]
-    for_programs = ("engine/demonstration/", "gateways/simulator/", "engine/law/")
+    for_programs = ("engine/demonstration/", "engine/law/")
     assert [name for name in writers if not name.startswith(for_programs)] == ["ledger/sheets.py"], (
         "write it with write_csv or write_xlsx of ledger/sheets.py"
     )
