@@ -59,7 +59,7 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 
 
 def test_tables_for_people_are_written_in_one_place() -> None:
-    """Elsewhere only files for programs: invented declarations and claims, computed figures; gateways' are the wire's."""
+    """Elsewhere only files for programs: invented claims, computed figures. Those of gateways are the wire's."""
     root = Path(__file__).parents[2]
     writers = [
         str(path.relative_to(root))
