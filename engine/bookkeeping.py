@@ -51,6 +51,9 @@ RETURN_TAKEN_BACK = PaymentEvent(
 )
 PAYMENT_RETURNED = PaymentEvent("payment_returned", "Sao kê ghi Có: lệnh chi bị hoàn trả", _CASH, _RETURNED)
 
+SETTLED_UNDONE = PaymentEvent("settled_undone", "Đảo bút toán đã chi: khớp sai", _CASH, _IN_TRANSIT)
+RETURN_UNDONE = PaymentEvent("return_undone", "Đảo bút toán hoàn trả: khớp sai", _RETURNED, _CASH)
+
 
 def post_staged(
     connection: Connection, event: PaymentEvent, *, key: str, document: str, business_on: date, at: datetime

@@ -103,6 +103,7 @@ class Reconciled:
             "settled": self.applied.settled,
             "returned": self.applied.returned,
             **asdict(self.applied.receipts),
+            "fees_vnd": self.applied.fees_vnd,
             "closes": self.closes,
             "accounts": [account.as_json() for account in self.accounts],
         }

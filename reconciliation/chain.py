@@ -65,11 +65,11 @@ _GAPS = """
 WITH link AS (
     SELECT s.statement_id, s.own_account_id, s.state, s.to_on, s.from_on, s.sequence, s.page,
         lag(s.closing_vnd) OVER chain AS closing_before_vnd,
-        coalesce(s.opening_vnd + s.repeated_vnd <> lag(s.closing_vnd) OVER chain, false)
+        s.gap_decision_id IS NULL AND (coalesce(s.opening_vnd + s.repeated_vnd <> lag(s.closing_vnd) OVER chain, false)
         OR coalesce(
             s.repeated_vnd = 0 AND s.sequence <> 1
             AND s.sequence - lag(s.sequence) OVER chain NOT IN (0, 1, s.to_on - lag(s.to_on) OVER chain), false
-        ) AS gap
+        )) AS gap
     FROM reconciliation.statement s
     WHERE s.own_account_id = ANY(:accounts)
     WINDOW chain AS (

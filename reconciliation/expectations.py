@@ -6,6 +6,7 @@ amount open, since the payer decides what he pays and how often: it stays open u
 """
 
 from collections.abc import Mapping
+from datetime import date
 
 from sqlalchemy import Connection, text
 
@@ -18,11 +19,14 @@ def open_staging(connection: Connection) -> None:
 
     `INSERT INTO pg_temp.staged_expectation (own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind)
     SELECT …`: sign is debit for money out; amount null leaves it open, for receipts only; kind is the engine's word.
+    Where they are known: `party`, who pays, by a word of ours; `counterparty`, the fingerprint of an account that is
+    registered for exactly one payee; `until_on`, the last day on which a line may be known by that account.
     """
     connection.execute(
         text(
             f"CREATE TEMP TABLE IF NOT EXISTS {STAGING.removeprefix('pg_temp.')} (own_account_id integer, sign text, "
-            "reference text, batch_reference text, amount_vnd bigint, due_on date, kind text) ON COMMIT DELETE ROWS"
+            "reference text, batch_reference text, amount_vnd bigint, due_on date, kind text, party text, "
+            "counterparty bytea, until_on date) ON COMMIT DELETE ROWS"
         )
     )
     connection.execute(text(f"TRUNCATE {STAGING}"))
@@ -35,8 +39,10 @@ def expect_staged(connection: Connection) -> int:
     expected = connection.execute(
         text(
             "INSERT INTO reconciliation.expectation "
-            "(own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind) "
-            f"SELECT own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind FROM {STAGING}"
+            "(own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind, party, counterparty, "
+            "until_on) "
+            "SELECT own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind, party, counterparty, "
+            f"until_on FROM {STAGING}"
         )
     ).rowcount
     connection.execute(text(f"TRUNCATE {STAGING}"))
@@ -55,3 +61,14 @@ def withdraw(connection: Connection, chosen: str, parameters: Mapping[str, objec
         ),
         parameters,
     ).rowcount
+
+
+def know_party(connection: Connection, party: str, kind: str, value: str, on: date) -> None:
+    """Knows a payer by one more sign: `virtual_account` or `payer_account` (a fingerprint in hex), or `agency`."""
+    connection.execute(
+        text(
+            "INSERT INTO reconciliation.party_alias (party, kind, value, opened_on) "
+            "VALUES (:party, :kind, :value, :on) ON CONFLICT DO NOTHING"
+        ),
+        {"party": party, "kind": kind, "value": value, "on": on},
+    )

@@ -200,7 +200,9 @@ class _Staging:
                 case Entry() as entry if entry.status is EntryStatus.BOOKED:
                     self._entry_no += 1
                     self._check_entry(entry)
-                    yield from rows(self._statement_no, self._entry_no, entry, self._account, self._protect)
+                    yield from rows(
+                        self._statement_no, self._entry_no, entry, self._account, self._protect, self._fingerprint
+                    )
                 case StatementEnd() as end:
                     self._end(end)
 
@@ -279,7 +281,8 @@ CREATE TEMP TABLE IF NOT EXISTS staged_statement_line (
     statement_no integer, entry_no integer, detail_no integer, is_item boolean, sign text, amount_vnd bigint,
     booked_on date, value_on date, bank_reference text, entry_reference text, payment_info_id text, message_id text,
     transaction_code text, reversal boolean, batch_count integer, place text, text_ciphertext bytea,
-    end_to_end_id text, instruction_id text, found_references text[], returned boolean, return_reason text
+    end_to_end_id text, instruction_id text, found_references text[], returned boolean, return_reason text,
+    counterparty bytea, virtual_account bytea, found_units text[]
 ) ON COMMIT DELETE ROWS
 """
 _COPY = f"COPY pg_temp.staged_statement_line ({', '.join(COLUMNS)}) FROM STDIN"
@@ -345,10 +348,11 @@ _INSERT_ITEMS = text(
     """
 INSERT INTO reconciliation.statement_item
     (statement_id, entry_no, detail_no, sign, amount_vnd, end_to_end_id, instruction_id, found_references, returned,
-    return_reason, text_ciphertext)
+    return_reason, text_ciphertext, counterparty, virtual_account, found_units)
 SELECT
     e.statement_id, e.entry_no, l.detail_no, l.sign, l.amount_vnd, l.end_to_end_id, l.instruction_id,
-    l.found_references, l.returned, l.return_reason, CASE WHEN l.detail_no > 0 THEN l.text_ciphertext END
+    l.found_references, l.returned, l.return_reason, CASE WHEN l.detail_no > 0 THEN l.text_ciphertext END,
+    l.counterparty, l.virtual_account, l.found_units
 FROM pg_temp.staged_statement_line l
 JOIN reconciliation.statement_entry e ON e.statement_id = :statement_id AND e.entry_no = l.entry_no
 WHERE l.statement_no = :statement_no AND l.is_item AND l.amount_vnd > 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Final
 
-from reconciliation.references import find_references
+from reconciliation.references import find_references, find_units
 from reconciliation.statement import BankReferences, Entry
 
 COLUMNS: Final = (
@@ -36,19 +36,30 @@ COLUMNS: Final = (
     "found_references",
     "returned",
     "return_reason",
+    "counterparty",
+    "virtual_account",
+    "found_units",
 )
 """Of the staging table: a row for the entry itself (detail 0), then one for each detail that can be matched."""
 
 _CODE: Final = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[A-Za-z0-9/?:().,'+_-]{1,35}")
 _REASON: Final = re.compile(r"[A-Z0-9]{1,4}")
 _RETURN_FAMILY: Final = "RRTN"
+_KIND: Final = re.compile(r"[A-Z0-9]{3,4}(?:/[A-Z0-9]{4}){0,2}")
+"""A bank transaction code of ISO 20022, or the type of an MT940 entry."""
+_BLANKS: Final = re.compile(r"[\s.-]")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{9,}")
 
 StagedRow = tuple[int | str | bool | bytes | date | list[str] | None, ...]
 
 
 def rows(
-    statement_no: int, entry_no: int, entry: Entry, account: str, protect: Callable[[str], bytes]
+    statement_no: int,
+    entry_no: int,
+    entry: Entry,
+    account: str,
+    protect: Callable[[str], bytes],
+    fingerprint: Callable[[str], bytes],
 ) -> Iterator[StagedRow]:
     """The rows of one booked entry. If its details do not say all their amounts, the entry is matched as a whole."""
     details = entry.details if entry.details_add_up else ()
@@ -68,7 +79,7 @@ def rows(
         without_numbers(entry.entry_reference, account),
         code(entry.references.payment_info_id),
         code(entry.references.message_id),
-        code(entry.bank_transaction_code),
+        _kind(entry.bank_transaction_code),
         entry.reversal,
         entry.batch_count,
         entry.place,
@@ -78,6 +89,9 @@ def rows(
         _found(entry.references, entry.text, entry.additional_text),
         returned,
         _reason(entry.return_reason),
+        _number(entry.counterparty_account, fingerprint),
+        _number(entry.virtual_account, fingerprint),
+        _units(entry.text, entry.additional_text),
     )
     for detail_no, detail in enumerate(details, 1):
         # The words of the entry are about its one detail; of several, they are about none of them.
@@ -106,6 +120,9 @@ def rows(
             _found(detail.references, *texts, detail.creditor_reference),
             _returned(entry, reason),
             _reason(reason),
+            _number(detail.counterparty_account, fingerprint),
+            _number(detail.virtual_account, fingerprint),
+            _units(*texts),
         )
 
 
@@ -129,6 +146,10 @@ def _returned(entry: Entry, reason: str | None) -> bool:
     return reason is not None or entry.reversal or _RETURN_FAMILY in (entry.bank_transaction_code or "").split("/")
 
 
+def _kind(value: str | None) -> str | None:
+    return value if value is not None and _KIND.fullmatch(value) else code(value)
+
+
 def _reason(reason: str | None) -> str | None:
     return reason if reason is not None and _REASON.fullmatch(reason) else None
 
@@ -141,6 +162,17 @@ def _found(references: BankReferences, *texts: str | None) -> list[str]:
         if part:
             found.update(dict.fromkeys(find_references(part)))
     return list(found)
+
+
+def _units(*texts: str | None) -> list[str]:
+    """The units that the words name."""
+    return list(dict.fromkeys(unit for text in texts if text for unit in find_units(text)))
+
+
+def _number(account: str | None, fingerprint: Callable[[str], bytes]) -> bytes | None:
+    """An account number as its fingerprint, blanks and hyphens left out."""
+    bare = _BLANKS.sub("", account) if account else ""
+    return fingerprint(bare) if bare else None
 
 
 def _words(references: BankReferences, reason: str | None, *texts: str | None) -> str:

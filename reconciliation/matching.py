@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+import yaml
 from sqlalchemy import Connection, text
 
 from reconciliation import breaks
@@ -30,8 +32,22 @@ class Rule(StrEnum):
     """Our reference, with its check letter, stands in the text."""
     BATCH = "batch"
     """One booking for the whole batch."""
+    MERGE = "merge"
+    """One line names several of our references and is their sum."""
+    SPLIT = "split"
+    """Several lines of one day with our reference are the payment together."""
     RETURN = "return"
     """A payment of ours came back."""
+    VIRTUAL_ACCOUNT = "virtual_account"
+    """The number that was paid is that of one employer (tài khoản định danh)."""
+    UNIT = "unit"
+    """The memo of the social insurance form names the unit (mã đơn vị)."""
+    COUNTERPARTY = "counterparty"
+    """The other side's account, the amount and a window of working days, alone on both sides."""
+    FEE = "fee"
+    """A fee of the bank, by its own code and within the agreed table."""
+    FORCED = "forced"
+    """Two people decided it."""
 
     @property
     def rank(self) -> int:
@@ -55,11 +71,21 @@ class MatchCounts:
 
 _RULES = Path(__file__).parent / "rules"
 _CANDIDATES = text((_RULES / "candidates.sql").read_text(encoding="utf-8"))
+_PARTY = (_RULES / "party.sql").read_text(encoding="utf-8")
+_AGREED = yaml.safe_load((_RULES.parent / "fees.yaml").read_text(encoding="utf-8"))["fees"]
 _LADDER = {
     Rule.ECHO: text((_RULES / "own_reference.sql").read_text(encoding="utf-8")).bindparams(echoed=True),
     Rule.CODE: text((_RULES / "own_reference.sql").read_text(encoding="utf-8")).bindparams(echoed=False),
     Rule.BATCH: text((_RULES / "batch.sql").read_text(encoding="utf-8")),
+    Rule.MERGE: text((_RULES / "merge.sql").read_text(encoding="utf-8")),
+    Rule.SPLIT: text((_RULES / "split.sql").read_text(encoding="utf-8")),
     Rule.RETURN: text((_RULES / "return.sql").read_text(encoding="utf-8")),
+    Rule.VIRTUAL_ACCOUNT: text(_PARTY).bindparams(kind="virtual_account"),
+    Rule.UNIT: text(_PARTY).bindparams(kind="unit"),
+    Rule.COUNTERPARTY: text((_RULES / "counterparty.sql").read_text(encoding="utf-8")),
+    Rule.FEE: text((_RULES / "fee.sql").read_text(encoding="utf-8")).bindparams(
+        codes=[fee["code"] for fee in _AGREED], at_most=[fee["at_most_vnd"] for fee in _AGREED]
+    ),
 }
 _LEFT_OVER = text((_RULES / "left_over.sql").read_text(encoding="utf-8"))
 
@@ -82,7 +108,8 @@ _CANDIDATE_TABLE = """
 CREATE TEMP TABLE IF NOT EXISTS candidate (
     item_id bigint PRIMARY KEY, own_account_id integer, accepted boolean, sign text, amount_vnd bigint, booked_on date,
     returned boolean, return_reason text, keys bigint, reference text, echoed boolean, rivals text[],
-    batch_reference text, break_class text, expectation_id bigint, detail jsonb
+    batch_reference text, transaction_code text, counterparty bytea, points_elsewhere boolean, virtual_party text,
+    unit_party text, disagrees boolean, break_class text, expectation_id bigint, detail jsonb
 ) ON COMMIT DELETE ROWS
 """
 
@@ -111,7 +138,7 @@ def match_again(connection: Connection, at: datetime) -> MatchCounts:
 
 def _match(connection: Connection, accounts: list[int], file_id: int | None, at: datetime) -> MatchCounts:
     lock_accounts(connection, accounts)
-    run_id: int = connection.execute(_OPEN_RUN, {"file_id": file_id, "at": at}).scalar_one()
+    run_id = open_run(connection, file_id, at)
     connection.execute(text(_CANDIDATE_TABLE))
     connection.execute(text("TRUNCATE pg_temp.candidate"))
     connection.execute(_CANDIDATES, {"file_id": file_id, "accounts": accounts})
@@ -128,6 +155,39 @@ def _match(connection: Connection, accounts: list[int], file_id: int | None, at:
     return MatchCounts(run_id, matched, opened)
 
 
+def open_run(connection: Connection, file_id: int | None, at: datetime) -> int:
+    """A new run, under whose id what it finds is applied once."""
+    run_id: int = connection.execute(_OPEN_RUN, {"file_id": file_id, "at": at}).scalar_one()
+    return run_id
+
+
+def explain(connection: Connection, match_id: int) -> dict[str, Any]:
+    """What a match rests on: its rule and rank, the evidence, both sides, the run, and who decided or undid it."""
+    row = connection.execute(_EXPLAINED, {"match_id": match_id}).one_or_none()
+    if row is None:
+        raise MatchNotUndone(str(match_id))
+    return row._asdict()
+
+
+_EXPLAINED = text(
+    """
+SELECT m.match_id, m.rule, m.rank, m.evidence, m.amount_vnd, m.matched_at, m.run_id, m.returns_match_id, m.undone_at,
+    m.undone_reason, x.reference, x.kind, x.amount_vnd AS expected_vnd, x.due_on, x.until_on, i.sign,
+    i.amount_vnd AS line_vnd, e.booked_on, e.place, e.bank_reference, a.ledger_account, f.file_name,
+    d.prepared_by, d.approved_by
+FROM reconciliation.match m
+JOIN reconciliation.expectation x USING (expectation_id)
+JOIN reconciliation.statement_item i USING (item_id)
+JOIN reconciliation.statement_entry e USING (statement_id, entry_no)
+JOIN reconciliation.statement s USING (statement_id)
+JOIN reconciliation.statement_file f ON f.file_id = s.file_id
+JOIN reconciliation.own_account a ON a.own_account_id = s.own_account_id
+LEFT JOIN reconciliation.decision d USING (decision_id)
+WHERE m.match_id = :match_id
+"""
+)
+
+
 def _accounts(connection: Connection, file_id: int) -> list[int]:
     return list(
         connection.scalars(
@@ -142,7 +202,8 @@ def undo(connection: Connection, match_id: int, reason: str, at: datetime) -> No
     item_id = connection.scalar(
         text(
             "UPDATE reconciliation.match m SET undone_at = :at, undone_reason = :reason "
-            "WHERE match_id = :match_id AND undone_at IS NULL AND rule <> 'batch' AND NOT EXISTS ("
+            "WHERE match_id = :match_id AND undone_at IS NULL "
+            "AND rule NOT IN ('batch', 'merge', 'split', 'fee') AND NOT EXISTS ("
             "SELECT FROM reconciliation.match b WHERE b.returns_match_id = m.match_id AND b.undone_at IS NULL) "
             "RETURNING item_id"
         ),

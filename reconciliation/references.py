@@ -59,6 +59,25 @@ def find_references(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found for found in _SHAPE_ANYWHERE.findall(joined) if is_reference(found)))
 
 
+_UNIT: Final = re.compile(r"BHXH10300([A-Z]{2}[0-9]{4}[A-Z]|[A-Z]{3}[0-9]{3}[A-Z])([0-9]{5})?")
+
+
+def find_units(text: str) -> tuple[str, ...]:
+    """The units that a memo of the social insurance form names, each with its agency if that is there.
+
+    The form is `+BHXH+103+00+<unit>+<agency>+dong BHXH+` (103: contributions, 00: fixed), as public client programs and
+    real statement lines have it. Money that comes back (hoàn) repeats the words and tells nobody.
+
+    >>> find_units("MBVCB.123.+BHXH+103+00+TA0001Z+07901+dong BHXH+.CT tu 001")
+    ('TA0001Z 07901',)
+    """
+    folded = fold(text)
+    if re.search(r"\bHOAN\b", folded):
+        return ()
+    joined = folded.encode("ascii", "ignore").translate(None, _SEPARATORS).decode("ascii")
+    return tuple(dict.fromkeys(" ".join(part for part in found if part) for found in _UNIT.findall(joined)))
+
+
 def fold(text: str) -> str:
     """Text as banks pass it on: capitals without marks, Đ as D."""
     upper = text.upper()

@@ -107,6 +107,9 @@ class Entry:
     """The payer's words where there is one transaction, or field 86."""
     additional_text: str | None = field(default=None, repr=False)
     """The bank's words (AddtlTxInf, AddtlNtryInf), or the supplementary details of an MT940 entry."""
+    counterparty_account: str | None = field(default=None, repr=False)
+    """Where the format tells it of the entry and not of a detail."""
+    virtual_account: str | None = field(default=None, repr=False)
     details: Collection[Detail] = ()
     """In the order of the file; those of a long batch are not held in memory."""
 

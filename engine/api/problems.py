@@ -23,8 +23,8 @@ from gateways import banking_days, breaker, credentials, vietqr
 from gateways import errors as gateways
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
+from reconciliation import decisions, intake, matching
 from reconciliation import errors as reconciliation
-from reconciliation import intake, matching
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,6 +86,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     reconciliation.UnknownFormat: HTTPStatus.UNPROCESSABLE_ENTITY,
     intake.AccountRegisteredDifferently: HTTPStatus.CONFLICT,
     matching.MatchNotUndone: HTTPStatus.CONFLICT,
+    decisions.DecisionRefused: HTTPStatus.CONFLICT,
 }
 """Every class that our rooms raise; a branch of the simulated bank's own errors is told as its root."""
 

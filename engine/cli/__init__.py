@@ -37,6 +37,8 @@ for name, group in (
     ("sending", payments.sending_commands),
     ("gateway", banks.gateway_commands),
     ("statement", banks.statement_commands),
+    ("break", reconciling.break_commands),
+    ("match", reconciling.match_commands),
     ("exchange", banks.exchange_commands),
     ("simulator", banks.simulator_commands),
 ):

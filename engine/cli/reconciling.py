@@ -1,14 +1,21 @@
 """Reconciliation from the command line."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from engine.cli.calling import AsJson, On, day_of, opened
+from engine.cli.calling import As, AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_result, print_table
+from engine.payments import decisions as deciding
 from engine.reconcile import AccountReport, reconcile
+from reconciliation import decisions, matching
+from reconciliation.suggestions import suggest
 
 app = typer.Typer()
+break_commands = typer.Typer(no_args_is_help=True, help="Chênh lệch: what did not match.")
+match_commands = typer.Typer(no_args_is_help=True, help="Khớp: what matched, why, and taking it back.")
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept for ever.")]
 
 
 @app.command("reconcile")
@@ -41,3 +48,60 @@ def _print_account(account: AccountReport) -> None:
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
         print_table(title, [{key: value for key, value in row.items() if key != "listed"} for row in rows])
+
+
+@break_commands.command("suggest")
+def break_suggest(break_id: int, as_json: AsJson = False) -> None:
+    """What a line left open might be, the likeliest first; nothing is applied."""
+    with opened() as installation, installation.database.transaction() as connection:
+        rows = [suggestion.as_json() for suggestion in suggest(connection, break_id)]
+    print_json(rows) if as_json else _print_rows("Gợi ý (suggestions)", rows)
+
+
+@break_commands.command("force")
+def break_force(break_id: int, reference: str, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes that a line is this payment or receipt; a second person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        decision = decisions.prepare_force(connection, break_id, reference, reason, person, installation.clock().now())
+    print_result({"decision": decision}, as_json)
+
+
+@break_commands.command("write-off")
+def break_write_off(break_id: int, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes to bear a small debit of the bank, within the limits; a second person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        decision = decisions.prepare_write_off(connection, break_id, reason, person, installation.clock().now())
+    print_result({"decision": decision}, as_json)
+
+
+@break_commands.command("close-gap")
+def break_close_gap(break_id: int, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes to go on without a statement that the bank will not give; a second person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        decision = decisions.prepare_close_gap(connection, break_id, reason, person, installation.clock().now())
+    print_result({"decision": decision}, as_json)
+
+
+@break_commands.command("approve")
+def break_approve(decision: int, person: As, as_json: AsJson = False) -> None:
+    """Approves what another person proposed; only now it takes effect."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        decided = deciding.approve(connection, decision, person, installation.clock().now())
+    print_result(
+        {"decision": decided.decision_id, "kind": decided.kind.value, "amount_vnd": decided.amount_vnd}, as_json
+    )
+
+
+@match_commands.command("explain")
+def match_explain(match_id: int, as_json: AsJson = False) -> None:
+    """What a match rests on: rule, rank, evidence, both sides, and who decided."""
+    with opened() as installation, installation.database.transaction() as connection:
+        print_result(matching.explain(connection, match_id), as_json)
+
+
+@match_commands.command("undo")
+def match_undo(match_id: int, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes to take a match back, with a reversing entry; a second person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        decision = decisions.prepare_undo(connection, match_id, reason, person, installation.clock().now())
+    print_result({"decision": decision}, as_json)

@@ -82,9 +82,10 @@ def expect_notices(connection: Connection, which: str, parameters: dict[str, obj
     connection.execute(
         text(f"""
             INSERT INTO {expectations.STAGING}
-                (own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind)
-            SELECT c.own_account_id, 'credit', n.payment_code, NULL, NULL, n.due_on, :kind
-            FROM engine.notice n CROSS JOIN engine.collection_account c WHERE {which}"""),
+                (own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind, party)
+            SELECT c.own_account_id, 'credit', n.payment_code, NULL, NULL, n.due_on, :kind, e.unit_code
+            FROM engine.notice n JOIN engine.employer e USING (employer_id) CROSS JOIN engine.collection_account c
+            WHERE {which}"""),
         {"kind": RECEIPT, **parameters},
     )
     expectations.expect_staged(connection)

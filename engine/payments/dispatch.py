@@ -36,10 +36,13 @@ from engine.vault import Vault
 from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, StatusReport
 from gateways.errors import BadBatch
 from reconciliation import expectations
+from reconciliation.working_days import working_days_after
 
 INITIATOR = "BAO HIEM XA HOI VIET NAM"
 PAUSED_SECONDS = 60
 """How long a batch waits before it looks again whether sending is allowed."""
+_SEEN_WITHIN_WORKING_DAYS = 2
+"""So long after its day a debit may still be known by the payee's account and the amount, if it tells no reference."""
 _REFUSED_SECONDS = 2
 """How long a batch waits after the bank refused a call before anything started."""
 
@@ -252,14 +255,20 @@ def _seal(connection: Connection, batch: Row[Any], content: bytes, at: datetime)
     connection.execute(
         text(f"""
             INSERT INTO {expectations.STAGING}
-                (reference, batch_reference, sign, own_account_id, amount_vnd, due_on, kind)
-            SELECT p.reference, :message_id, 'debit', :own_account_id, p.amount_vnd, :due_on, 'payment'
+                (reference, batch_reference, sign, own_account_id, amount_vnd, due_on, kind, until_on, counterparty)
+            SELECT p.reference, :message_id, 'debit', :own_account_id, p.amount_vnd, :due_on, 'payment', :until_on,
+                -- An account that is registered for several payees tells nobody.
+                CASE WHEN NOT EXISTS (
+                    SELECT FROM engine.payout_account other WHERE other.account_fingerprint = o.account_fingerprint
+                        AND other.person_id <> o.person_id) THEN o.account_fingerprint END
             FROM engine.attempt t JOIN engine.payment p USING (payment_id)
+            JOIN engine.payout_account o USING (payout_account_id)
             WHERE t.batch_id = :batch_id AND t.state = 'sending'"""),
         {
             "message_id": batch.message_id,
             "own_account_id": batch.own_account_id,
             "due_on": batch.execution_on,
+            "until_on": working_days_after(batch.execution_on, _SEEN_WITHIN_WORKING_DAYS),
             "batch_id": batch.batch_id,
         },
     )

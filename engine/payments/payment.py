@@ -56,6 +56,8 @@ TAKE_BACK = Transition("take_back", PaymentState.FAILED, PaymentState.CANCELLED,
 TAKE_BACK_RETURNED = Transition(
     "take_back", PaymentState.RETURNED, PaymentState.CANCELLED, bookkeeping.RETURN_TAKEN_BACK
 )
+UNDO_SETTLED = Transition("undo", PaymentState.SETTLED, PaymentState.IN_TRANSIT, bookkeeping.SETTLED_UNDONE)
+UNDO_RETURN = Transition("undo", PaymentState.RETURNED, PaymentState.SETTLED, bookkeeping.RETURN_UNDONE)
 
 TRANSITIONS = (
     APPROVE,
@@ -71,6 +73,8 @@ TRANSITIONS = (
     CANCEL_HELD,
     TAKE_BACK,
     TAKE_BACK_RETURNED,
+    UNDO_SETTLED,
+    UNDO_RETURN,
 )
 
 

@@ -4,6 +4,7 @@ A statement is read, checked, matched and applied in one transaction: either all
 file again changes nothing. What matching finds is applied once for each run, under the run's own keys in the ledger.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +12,16 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from engine import audit, outbox
-from engine.contributions.receipts import ReceiptsApplied, apply_receipts
+from engine.contributions.receipts import UNALLOCATED, ReceiptsApplied, apply_receipts
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.deaths import follow_deaths
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
 from engine.vault import Vault
+from ledger import book
+from ledger.accounts import open_account
+from ledger.entries import EntryHeader, Line
+from ledger.money import Dong
 from reconciliation import intake, matching
 from reconciliation.intake import Intake
 
@@ -28,6 +33,8 @@ class Applied:
     settled: int
     returned: int
     receipts: ReceiptsApplied
+    fees_vnd: int
+    """What the bank took for itself, by the agreed table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,10 @@ def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:
     settled = _move_matched(connection, run_id, SETTLE, at)
     returned = _move_matched(connection, run_id, RETURN, at)
     receipts = apply_receipts(connection, run_id, at)
+    fees_vnd = _book_fees(connection, run_id, at)
     _mark_attempts(connection, at)
     follow_deaths(connection, at)
-    return Applied(settled, returned, receipts)
+    return Applied(settled, returned, receipts, fees_vnd)
 
 
 def _stage_matches(connection: Connection, run_id: int) -> None:
@@ -81,8 +89,11 @@ def _stage_matches(connection: Connection, run_id: int) -> None:
     connection.execute(text("TRUNCATE proven"))
     connection.execute(
         text(f"""
-            INSERT INTO proven SELECT reference, returned, document, booked_on, return_reason
-            FROM ({matching.MATCHED_ITEMS}) m WHERE kind = 'payment'"""),
+            INSERT INTO proven SELECT DISTINCT ON (reference, returned)
+                reference, returned, document, booked_on, return_reason
+            FROM ({matching.MATCHED_ITEMS}) m WHERE kind = 'payment'
+            -- The parts of a split are of one day.
+            ORDER BY reference, returned, booked_on, match_id"""),
         {"run_id": run_id},
     )
 
@@ -110,6 +121,42 @@ def _move_matched(connection: Connection, run_id: int, transition: Transition, a
             booked_on=booked_on,
         )
     return sum(group.payments for group in groups)
+
+
+def _book_fees(connection: Connection, run_id: int, at: datetime) -> int:
+    """Nợ chi phí ngân hàng / Có tiền gửi ngân hàng: one entry for each statement and day, one line for each fee."""
+    days = defaultdict(list)
+    for row in connection.execute(text(f"{_FEES} ORDER BY m.match_id"), {"run_id": run_id}):
+        days[row.document, row.booked_on].append(row)
+    expense = open_account(connection, "bank_fee_expense") if days else ""
+    for (document, booked_on), rows in sorted(days.items()):
+        header = EntryHeader(
+            key=f"matching:{run_id}:{document}:{booked_on}:fees",
+            event="bank_fee_booked",
+            document=document,
+            business_on=booked_on,
+            description="Sao kê ghi Nợ: phí ngân hàng",
+        )
+        lines = [
+            Line(
+                debit=expense,
+                credit=row.ledger_account,
+                amount=Dong(row.amount_vnd),
+                fund=row.fund,
+                debit_reference=row.reference,
+                credit_reference=row.reference,
+            )
+            for row in rows
+        ]
+        book.post(connection, header, lines, recorded_at=at)
+    return sum(row.amount_vnd for rows in days.values() for row in rows)
+
+
+_FEES = f"""
+    SELECT m.document, m.booked_on, m.amount_vnd, m.ledger_account, m.reference,
+        coalesce(a.fund, '{UNALLOCATED}') AS fund
+    FROM ({matching.MATCHED_ITEMS}) m LEFT JOIN engine.paying_account a USING (own_account_id)
+    WHERE m.kind = 'bank_fee'"""
 
 
 def _mark_attempts(connection: Connection, at: datetime) -> None:

@@ -353,8 +353,9 @@ def _entries(table: _Table, row: Row, told_day: str) -> list[Entry]:
                 bank_reference=table.cell(row, Column.REFERENCE) or rest or None,
                 bank_transaction_code={Column.FEE: FEE, Column.TAX: TAX}.get(column),
                 text=table.cell(row, Column.TEXT) or None,
-                additional_text=None,
-                details=(),
+                additional_text=table.cell(row, Column.COUNTERPARTY_NAME) or None,
+                counterparty_account=table.cell(row, Column.COUNTERPARTY_ACCOUNT) or None,
+                virtual_account=table.cell(row, Column.VIRTUAL_ACCOUNT) or None,
             )
         )
     balance = table.cell(row, Column.BALANCE)

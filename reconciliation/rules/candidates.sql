@@ -13,7 +13,7 @@ WITH line AS (
     JOIN reconciliation.statement s ON s.statement_id = i.statement_id
     WHERE b.closed_on IS NULL AND s.own_account_id = ANY(:accounts)
 ), item AS (
-    SELECT i.*, e.booked_on, e.payment_info_id, e.message_id, s.own_account_id, s.state = 'accepted' AS accepted
+    SELECT i.*, e.booked_on, e.payment_info_id, e.message_id, e.transaction_code, s.own_account_id, s.state = 'accepted' AS accepted
     FROM line
     JOIN reconciliation.statement_item i USING (item_id)
     JOIN reconciliation.statement_entry e ON e.statement_id = i.statement_id AND e.entry_no = i.entry_no
@@ -36,13 +36,43 @@ WITH line AS (
         array_agg(reference ORDER BY reference) AS rivals
     FROM known
     GROUP BY item_id
+), unit AS (
+    -- Of a line the units that the form of its memo names and that we know, if the agency agrees or is absent.
+    SELECT item_id, count(DISTINCT unit_code) AS units, min(unit_code) AS unit_code, bool_and(agrees) AS agrees
+    FROM (
+        SELECT i.item_id, split_part(found, ' ', 1) AS unit_code,
+            split_part(found, ' ', 2) = '' OR NOT EXISTS (
+                SELECT FROM reconciliation.party_alias a
+                WHERE a.party = split_part(found, ' ', 1) AND a.kind = 'agency' AND a.closed_on IS NULL
+            ) OR EXISTS (
+                SELECT FROM reconciliation.party_alias a
+                WHERE a.party = split_part(found, ' ', 1) AND a.kind = 'agency' AND a.closed_on IS NULL
+                    AND a.value = split_part(found, ' ', 2)
+            ) AS agrees
+        FROM item i CROSS JOIN LATERAL unnest(i.found_units) AS found
+    ) told
+    GROUP BY item_id
+), party AS (
+    SELECT
+        i.item_id, v.party AS virtual_party,
+        CASE WHEN u.units = 1 AND u.agrees THEN u.unit_code END AS unit_party,
+        coalesce(u.units > 1 OR v.party <> u.unit_code, false) AS disagrees,
+        coalesce(v.party, CASE WHEN u.units = 1 THEN u.unit_code END) AS party
+    FROM item i
+    LEFT JOIN unit u USING (item_id)
+    LEFT JOIN reconciliation.party_alias v
+        ON v.kind = 'virtual_account' AND v.closed_on IS NULL AND v.value = encode(i.virtual_account, 'hex')
 )
 INSERT INTO pg_temp.candidate
     (item_id, own_account_id, accepted, sign, amount_vnd, booked_on, returned, return_reason,
-    keys, reference, echoed, rivals, batch_reference)
+    keys, reference, echoed, rivals, batch_reference, transaction_code, counterparty, points_elsewhere, virtual_party,
+    unit_party, disagrees)
 SELECT
     i.item_id, i.own_account_id, i.accepted, i.sign, i.amount_vnd, i.booked_on, i.returned, i.return_reason,
-    coalesce(k.keys, 0), k.reference, k.echoed, k.rivals, batch.batch_reference
+    CASE WHEN p.disagrees OR other.party THEN greatest(coalesce(k.keys, 0), 2) ELSE coalesce(k.keys, 0) END,
+    k.reference, k.echoed, coalesce(k.rivals, i.found_units), batch.batch_reference, i.transaction_code, i.counterparty,
+    i.end_to_end_id IS NOT NULL OR i.found_references <> '{}' OR i.found_units <> '{}', p.virtual_party, p.unit_party,
+    p.disagrees OR other.party
 FROM item i
 LEFT JOIN keyed k USING (item_id)
 LEFT JOIN LATERAL (
@@ -53,3 +83,10 @@ LEFT JOIN LATERAL (
         AND EXISTS (SELECT FROM reconciliation.expectation x WHERE x.batch_reference = told_batch)
     HAVING count(DISTINCT told_batch) = 1
 ) batch ON true
+JOIN party p ON p.item_id = i.item_id
+CROSS JOIN LATERAL (
+    -- Our reference is that of another employer than the virtual account or the memo tells.
+    SELECT k.keys = 1 AND p.party IS NOT NULL AND EXISTS (
+        SELECT FROM reconciliation.expectation x WHERE x.reference = k.reference AND x.party <> p.party
+    ) IS TRUE AS party
+) other

@@ -11,7 +11,7 @@ WITH fit AS (
         AND x.sign = c.sign
         AND x.state = 'open'
         AND (x.amount_vnd = c.amount_vnd OR x.amount_vnd IS NULL)
-    WHERE c.keys = 1 AND c.echoed = :echoed AND NOT c.returned
+    WHERE c.keys = 1 AND c.echoed = :echoed AND NOT c.disagrees AND NOT c.returned
 ), made AS (
     INSERT INTO reconciliation.match
         (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)

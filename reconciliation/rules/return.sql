@@ -19,7 +19,8 @@ WITH fit AS (
                 SELECT FROM reconciliation.match b WHERE b.returns_match_id = m.match_id AND b.undone_at IS NULL
             ) AS returned
         FROM reconciliation.match m
-        WHERE m.expectation_id = x.expectation_id AND m.undone_at IS NULL AND m.returns_match_id IS NULL OFFSET 0
+        WHERE m.expectation_id = x.expectation_id AND m.undone_at IS NULL AND m.returns_match_id IS NULL
+            AND m.rule <> 'split' OFFSET 0
     ) paid
     WHERE c.keys = 1
         AND c.sign = 'credit'

@@ -25,6 +25,10 @@ def pn(number: int) -> str:
     return make_reference("PN", number)
 
 
+def _found(counts: MatchCounts) -> dict[Rule, int]:
+    return {rule: count for rule, count in counts.matched.items() if count}
+
+
 class Bank:
     """Our side and the bank's: two accounts, what is expected on them, statements one after another."""
 
@@ -47,6 +51,8 @@ class Bank:
         sign: str = "debit",
         batch: str | None = None,
         due_on: date = DAY,
+        party: str | None = None,
+        counterparty: str | None = None,
     ) -> None:
         """Payments by number and amount."""
         rows = [
@@ -57,6 +63,9 @@ class Bank:
                 "batch": batch,
                 "amount": amount,
                 "due_on": due_on,
+                "party": party,
+                "counterparty": self.vault.fingerprint("account", counterparty) if counterparty else None,
+                "until_on": DAY + timedelta(days=2) if counterparty else None,
             }
             for number, amount in payments
         ]
@@ -65,12 +74,17 @@ class Bank:
             connection.execute(
                 text(
                     f"INSERT INTO {expectations.STAGING} (own_account_id, sign, reference, batch_reference, "
-                    "amount_vnd, due_on, kind) "
-                    "VALUES (:account, :sign, :reference, :batch, :amount, :due_on, 'payment')"
+                    "amount_vnd, due_on, kind, party, counterparty, until_on) VALUES (:account, :sign, :reference, "
+                    ":batch, :amount, :due_on, 'payment', :party, :counterparty, :until_on)"
                 ),
                 rows,
             )
             assert expectations.expect_staged(connection) == len(rows)
+
+    def know(self, party: str, kind: str, value: str) -> None:
+        sign = self.vault.fingerprint("account", value).hex() if kind == "virtual_account" else value
+        with self.database.transaction() as connection:
+            expectations.know_party(connection, party, kind, sign, DAY)
 
     def withdraw(self, *numbers: int) -> int:
         with self.database.transaction() as connection:
@@ -151,7 +165,7 @@ def test_a_batch_with_another_sum_is_a_break(bank: Bank) -> None:
 def test_a_return_is_tied_to_the_payment_it_undoes(bank: Bank) -> None:
     bank.expect((1, 3_000_000), (2, 4_000_000))
     counts = bank.tells(Line(3_000_000, pn(1), reason="AC04"), Line(-3_000_000, pn(1)), Line(-4_000_000, pn(2)))
-    assert counts.matched == {Rule.ECHO: 2, Rule.CODE: 0, Rule.BATCH: 0, Rule.RETURN: 1}
+    assert _found(counts) == {Rule.ECHO: 2, Rule.RETURN: 1}
     assert bank.settled(1) == [
         (pn(1), 3_000_000, False, "echo"),
         (pn(1), 3_000_000, True, "return"),
@@ -223,12 +237,8 @@ def test_of_two_debits_for_one_payment_one_settles_and_the_other_is_to_be_recove
 
 def test_a_receipt_of_open_amount_takes_whatever_comes_as_often_as_it_comes(bank: Bank) -> None:
     bank.expect((7, None), sign="credit")
-    assert bank.tells(Line(500, text=pn(7)), Line(500, text=pn(7)), Line(11, pn(7))).matched == {
-        Rule.ECHO: 1,
-        Rule.CODE: 2,
-        Rule.BATCH: 0,
-        Rule.RETURN: 0,
-    }
+    counts = bank.tells(Line(500, text=pn(7)), Line(500, text=pn(7)), Line(11, pn(7)))
+    assert _found(counts) == {Rule.ECHO: 1, Rule.CODE: 2}
     assert bank.tells(Line(1, pn(7))).matched[Rule.ECHO] == 1
 
 
@@ -285,7 +295,7 @@ def test_a_break_closed_by_a_person_is_not_matched_afterwards(bank: Bank) -> Non
         (found,) = (entry for entry in open_breaks(connection, DAY + timedelta(days=9)) if entry.break_id)
         assert found.break_id is not None
         assert close(connection, [found.break_id], "paid back by hand", DAY + timedelta(days=9)) == 1
-    assert bank.tells(Line(-3_000_000, pn(1))).matched == {Rule.ECHO: 1, Rule.CODE: 0, Rule.BATCH: 0, Rule.RETURN: 0}
+    assert _found(bank.tells(Line(-3_000_000, pn(1)))) == {Rule.ECHO: 1}
 
 
 def test_the_database_refuses_wrong_matches(bank: Bank) -> None:
@@ -317,3 +327,99 @@ def test_one_reference_is_expected_once_at_a_time(bank: Bank) -> None:
         bank.expect((1, 3_000_000))
     bank.withdraw(1)
     bank.expect((1, 3_000_000))
+
+
+def test_one_line_that_names_several_payments_pays_them_if_it_is_their_sum(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000), (3, 5_000_000), (4, 5_000_000))
+    both = f"{pn(1)} va {pn(2)}"
+    assert bank.tells(Line(-9_999_999, text=f"{pn(3)} {pn(4)}")).breaks == {BreakClass.AMBIGUOUS: 1}
+    assert _found(bank.tells(Line(-7_000_000, text=both))) == {Rule.MERGE: 2}
+    assert bank.settled(2) == [(pn(1), 3_000_000, False, "merge"), (pn(2), 4_000_000, False, "merge")]
+
+
+def test_two_lines_that_name_the_same_payments_are_left_to_people(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000))
+    both = f"{pn(1)} va {pn(2)}"
+    counts = bank.tells(Line(-7_000_000, text=both), Line(-7_000_000, text=both))
+    assert (_found(counts), counts.breaks) == ({}, {BreakClass.AMBIGUOUS: 2})
+
+
+def test_parts_of_one_day_that_are_the_whole_settle_a_payment_once(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 3_000_000), (3, 3_000_000))
+    counts = bank.tells(
+        Line(-1_000_000, text=pn(1)),
+        Line(-2_000_000, text=pn(1)),
+        Line(-1_000_000, text=pn(2)),  # a part is missing
+        Line(-3_000_000, text=pn(3)),
+        Line(-3_000_000, text=pn(3)),  # a double is no part
+    )
+    assert _found(counts) == {Rule.CODE: 1, Rule.SPLIT: 2}
+    assert counts.breaks == {BreakClass.AMOUNT_DIFFERS: 1, BreakClass.DUPLICATE_AT_BANK: 1}
+
+
+VIRTUAL = "19031234567890"
+"""The number that the invented bank credits: not the account's own."""
+MEMO = "+BHXH+103+00+{unit}+{agency}+dong BHXH+"
+
+
+def test_a_virtual_account_tells_the_employer_whatever_the_memo_says(bank: Bank) -> None:
+    bank.expect((1, None), (2, None), sign="credit", party="TA0001Z")
+    bank.know("TA0001Z", "virtual_account", VIRTUAL)
+    assert _found(bank.tells(Line(500, text="tien thang 11"))) == {Rule.VIRTUAL_ACCOUNT: 1}
+    assert bank.settled(1) == [(pn(1), 500, False, "virtual_account")]
+    # Our own reference is surer, and that of the other notice of the same employer.
+    assert _found(bank.tells(Line(500, text=pn(2)))) == {Rule.CODE: 1}
+
+
+def test_a_virtual_account_and_a_memo_that_disagree_are_left_to_a_person(bank: Bank) -> None:
+    bank.expect((1, None), sign="credit", party="TA0001Z")
+    bank.expect((2, None), sign="credit", party="YN0002A")
+    bank.know("TA0001Z", "virtual_account", VIRTUAL)
+    counts = bank.tells(Line(500, text=MEMO.format(unit="YN0002A", agency="07901")), Line(600, text=pn(2)))
+    assert (_found(counts), counts.breaks) == ({}, {BreakClass.AMBIGUOUS: 2})
+
+
+@pytest.mark.parametrize(
+    ("memo", "matched"),
+    [
+        ("MBVCB.123456." + MEMO.format(unit="TA0001Z", agency="07901"), 1),
+        ("BHXH 103 00 TA0001Z", 1),
+        (MEMO.format(unit="TA0001Z", agency="07999"), 0),  # another agency
+        (MEMO.format(unit="TB0001Z", agency="07901"), 0),  # no unit of ours
+        ("hoan tien " + MEMO.format(unit="TA0001Z", agency="07901"), 0),  # money that comes back
+        (MEMO.format(unit="TA0001Z", agency="07901") + MEMO.format(unit="YN0002A", agency="07901"), 0),
+    ],
+)
+def test_the_memo_of_the_social_insurance_form_tells_the_employer(bank: Bank, memo: str, matched: int) -> None:
+    bank.expect((1, None), sign="credit", party="TA0001Z")
+    bank.expect((2, None), sign="credit", party="YN0002A")
+    bank.know("TA0001Z", "agency", "07901")
+    counts = bank.tells(Line(500, text=memo))
+    assert _found(counts).get(Rule.UNIT, 0) == matched
+    assert sum(counts.matched.values()) + sum(counts.breaks.values()) == 1
+
+
+def test_the_payee_s_account_with_the_amount_matches_where_it_is_alone(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000), counterparty=VIRTUAL)
+    bank.expect((3, 5_000_000), (4, 5_000_000), counterparty=VIRTUAL)
+    bank.expect((5, 6_000_000), counterparty="190399999")
+    counts = bank.tells(
+        Line(-3_000_000),
+        Line(-4_000_000, pn(77)),  # it points to something else
+        Line(-5_000_000),  # two are expected
+        Line(-6_000_000),  # another account
+    )
+    assert _found(counts) == {Rule.COUNTERPARTY: 1}
+    assert bank.settled(1) == [(pn(1), 3_000_000, False, "counterparty")]
+
+
+def test_two_equal_lines_to_one_account_are_left_to_a_person(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), counterparty=VIRTUAL)
+    assert _found(bank.tells(Line(-3_000_000), Line(-3_000_000))) == {}
+
+
+def test_a_fee_is_known_by_the_bank_s_own_code(bank: Bank) -> None:
+    path = bank.write([Line(-1_100)])
+    path.write_text(path.read_text().replace("<Cd>ICDT</Cd><SubFmlyCd>DMCT", "<Cd>ICDT</Cd><SubFmlyCd>CHRG"))
+    assert _found(bank.load(path)) == {Rule.FEE: 1}
+    assert _found(bank.tells(Line(-1_100))) == {}

@@ -1,0 +1,94 @@
+"""What the approved decision of two people does to payments and to the ledger."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from engine import audit
+from engine.clock import business_date
+from engine.contributions.receipts import UNALLOCATED
+from engine.errors import NotAllowed
+from engine.payments.payment import UNDO_RETURN, UNDO_SETTLED, Voucher, move
+from engine.payments.settlement import apply_matches
+from ledger import book
+from ledger.accounts import open_account
+from ledger.entries import EntryHeader, Line
+from ledger.money import Dong
+from reconciliation import decisions
+from reconciliation.decisions import Decided, DecisionKind
+
+
+def approve(connection: Connection, decision_id: int, person: str, at: datetime) -> Decided:
+    """Approves a decision as the second person and books what follows from it, in the same transaction."""
+    decided = decisions.approve(connection, decision_id, person, at)
+    match decided.kind:
+        case DecisionKind.FORCE | DecisionKind.CLOSE_GAP:
+            if decided.run_id is not None:
+                apply_matches(connection, decided.run_id, at)
+        case DecisionKind.WRITE_OFF:
+            _write_off(connection, decided, at)
+        case DecisionKind.UNDO:
+            _reverse(connection, decided, at)
+    audit.record(connection, "decision_approved", f"decision {decision_id}", at, kind=decided.kind.value)
+    return decided
+
+
+def _write_off(connection: Connection, decided: Decided, at: datetime) -> None:
+    """Nợ chi phí ngân hàng / Có tiền gửi ngân hàng, on the day of the line."""
+    line = connection.execute(
+        text("""
+            SELECT e.booked_on, c.ledger_account, coalesce(p.fund, :unallocated) AS fund
+            FROM reconciliation.statement_item i JOIN reconciliation.statement_entry e USING (statement_id, entry_no)
+            JOIN reconciliation.own_account c ON c.own_account_id = e.own_account_id
+            LEFT JOIN engine.paying_account p ON p.own_account_id = e.own_account_id
+            WHERE i.item_id = :item_id"""),
+        {"item_id": decided.item_id, "unallocated": UNALLOCATED},
+    ).one()
+    reference = f"decision {decided.decision_id}"
+    header = EntryHeader(
+        key=f"decision:{decided.decision_id}",
+        event="written_off",
+        document=reference,
+        business_on=line.booked_on,
+        description="Xử lý chênh lệch: hai người cùng quyết định ghi vào chi phí",
+    )
+    expense = open_account(connection, "bank_fee_expense")
+    posted = Line(
+        debit=expense,
+        credit=line.ledger_account,
+        amount=Dong(decided.amount_vnd),
+        fund=line.fund,
+        debit_reference=reference,
+        credit_reference=reference,
+    )
+    book.post(connection, header, [posted], recorded_at=at)
+
+
+def _reverse(connection: Connection, decided: Decided, at: datetime) -> None:
+    """The reversing entry of what the undone match had settled or returned."""
+    found = connection.execute(
+        text("""
+            SELECT x.reference, x.kind, m.returns_match_id IS NOT NULL AS returned, m.run_id
+            FROM reconciliation.match m JOIN reconciliation.expectation x USING (expectation_id)
+            WHERE m.match_id = :match_id"""),
+        {"match_id": decided.match_id},
+    ).one()
+    if found.run_id is None:
+        return  # on a statement that waits: nothing has been booked
+    if found.kind != "payment":
+        raise NotAllowed("a receipt that is allocated is refunded or allocated anew, its match is not undone")
+    move(
+        connection,
+        UNDO_RETURN if found.returned else UNDO_SETTLED,
+        Voucher(f"decision:{decided.decision_id}", f"decision {decided.decision_id}", business_date(at), at),
+        chosen="SELECT payment_id, 'match undone' AS reason FROM engine.payment WHERE reference = :reference",
+        expected=1,
+        reference=found.reference,
+    )
+    connection.execute(
+        text("""
+            UPDATE engine.attempt t SET state = CASE WHEN :returned THEN 'success' ELSE 'pending' END
+            FROM engine.payment p WHERE p.payment_id = t.payment_id AND p.reference = :reference
+                AND t.state <> 'failed'"""),
+        {"returned": found.returned, "reference": found.reference},
+    )

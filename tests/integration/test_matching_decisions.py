@@ -1,0 +1,191 @@
+"""What two people decide about a break: forced matches, write-offs, gaps, and matches taken back."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import builders
+import pytest
+from bank_paper import Line, Paper
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from engine.clock import VIET_NAM
+from engine.database import Database
+from engine.demonstration import month
+from engine.installation import SIMULATOR_ADDRESS, Installation
+from engine.payments import decisions as deciding
+from engine.payments.agreement import require_agreement
+from engine.payments.proof import prove
+from engine.payments.settlement import import_statement
+from engine.reconcile import reconcile
+from engine.settings import Settings
+from engine.statements import fetch_statements
+from engine.vault import Vault
+from engine.workers.relay import work
+from gateways.simulator import process
+from ledger import balances
+from ledger.accounts import open_account
+from reconciliation import decisions, matching
+from reconciliation.breaks import BreakClass, open_breaks
+from reconciliation.decisions import DecisionRefused
+from reconciliation.intake import register_account
+from reconciliation.references import make_reference
+from reconciliation.suggestions import suggest
+
+ACCOUNT = "8800000000001"
+DAY = date(2026, 11, 2)
+LATER = DAY + timedelta(days=3)
+AT = datetime(2026, 11, 5, 18, tzinfo=VIET_NAM)
+
+
+@dataclass
+class Books:
+    """One account of ours, and the bank's statements of it."""
+
+    database: Database
+    vault: Vault
+    directory: Path
+    paper: Paper
+    ledger_account: str = "cash_at_bank.simbank.retirement"
+
+    def load(self, path: Path) -> None:
+        with self.database.transaction() as connection:
+            import_statement(connection, self.vault, path, AT)
+
+    def write(self, name: str, on: date, *lines: Line) -> Path:
+        return self.paper.statement(self.directory / f"{name}.xml", on, lines)
+
+    def only_break(self, connection: Connection) -> int:
+        (found,) = (each for each in open_breaks(connection, LATER) if each.break_id is not None)
+        assert found.break_id is not None
+        return found.break_id
+
+
+@pytest.fixture
+def books(database: Database, vault: Vault, tmp_path: Path) -> Books:
+    with database.transaction() as connection:
+        ledger_account = open_account(connection, "cash_at_bank", "simbank.retirement")
+        register_account(connection, vault.fingerprint("account", ACCOUNT), ledger_account)
+    return Books(database, vault, tmp_path, Paper(ACCOUNT, 0))
+
+
+def test_a_small_debit_is_borne_by_two_people_within_limits(books: Books) -> None:
+    books.load(books.write("a", DAY, Line(5_000_000), Line(-9_900)))
+    with books.database.transaction() as connection:
+        debit, credit = (
+            next(each.break_id for each in open_breaks(connection, LATER) if each.line_vnd == amount)
+            for amount in (9_900, 5_000_000)
+        )
+        assert debit is not None
+        assert credit is not None
+        with pytest.raises(DecisionRefused, match="never written off"):
+            decisions.prepare_write_off(connection, credit, "unknown payer", "lan", AT)
+        decision = decisions.prepare_write_off(connection, debit, "the bank cannot say what it was", "lan", AT)
+        with pytest.raises(DecisionRefused, match="cannot approve"):
+            deciding.approve(connection, decision, "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+        with pytest.raises(DecisionRefused, match="does not wait"):
+            deciding.approve(connection, decision, "hoa", AT)
+        assert balances.balance(connection, books.ledger_account, on=DAY).vnd == -9_900
+        (account,) = reconcile(connection, LATER, AT).accounts
+        assert (account.proof.difference_vnd, [each.breaks for each in account.breaks]) == (0, [1])
+
+
+def test_a_debit_above_the_limit_is_not_written_off(books: Books) -> None:
+    books.load(books.write("a", DAY, Line(-100_001)))
+    with books.database.transaction() as connection, pytest.raises(DecisionRefused, match="of one case"):
+        decisions.prepare_write_off(connection, books.only_break(connection), "?", "lan", AT)
+
+
+def test_the_database_refuses_a_decision_of_one_person(books: Books) -> None:
+    books.load(books.write("a", DAY, Line(-100)))
+    with books.database.transaction("lan") as connection:
+        decisions.prepare_write_off(connection, books.only_break(connection), "?", "lan", AT)
+    with pytest.raises(DBAPIError, match="decision"), books.database.transaction("lan") as connection:
+        connection.execute(
+            text("UPDATE reconciliation.decision SET approved_by = 'lan', approved_at = :at"), {"at": AT}
+        )
+
+
+def test_a_gap_that_the_bank_will_not_fill_is_closed_by_two_people(books: Books) -> None:
+    books.load(books.write("a", DAY, Line(1_000)))
+    books.write("missing", DAY + timedelta(days=1), Line(500))
+    books.load(books.write("c", DAY + timedelta(days=2), Line(2_000)))
+    with books.database.transaction() as connection:
+        gap = next(
+            each.break_id
+            for each in open_breaks(connection, LATER)
+            if each.break_class is BreakClass.STATEMENT_GAP and each.break_id
+        )
+        states = text("SELECT array_agg(state ORDER BY to_on) FROM reconciliation.statement")
+        assert connection.scalar(states) == ["accepted", "waiting"]
+        decision = decisions.prepare_close_gap(connection, gap, "the bank lost the day", "lan", AT)
+        assert connection.scalar(states) == ["accepted", "waiting"]
+        deciding.approve(connection, decision, "minh", AT)
+        assert connection.scalar(states) == ["accepted", "accepted"]
+        assert not any(each.break_class is BreakClass.STATEMENT_GAP for each in open_breaks(connection, LATER))
+
+
+def test_a_fee_of_the_bank_is_booked_once(books: Books) -> None:
+    path = books.write("a", DAY, Line(-1_100))
+    path.write_text(path.read_text().replace("<SubFmlyCd>DMCT", "<SubFmlyCd>CHRG"))
+    books.load(path)
+    with books.database.transaction() as connection:
+        found = reconcile(connection, LATER, AT)
+        assert (found.matched, found.closes) == (0, True)
+        assert balances.balance(connection, "bank_fee_expense", on=DAY).vnd == 1_100
+
+
+@pytest.fixture
+def installation(database: Database, owner: Engine, tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(Settings(tmp_path, None, None, None), database)
+    builders.open_bank(installation)
+    with owner.begin() as connection:
+        connection.execute(
+            text("INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (1, 1, :at)"), {"at": builders.AT}
+        )
+    yield installation
+    process.stop(installation.simulator_home)
+
+
+def test_a_settled_payment_is_taken_back_with_a_reversing_entry_and_matched_by_two_people(
+    installation: Installation,
+) -> None:
+    database = installation.database
+    builders.add_world(database, installation.vault, builders.payees(2), SIMULATOR_ADDRESS)
+    builders.approved_run(database)
+    builders.dispatch_run(installation)
+    work(installation, threading.Event(), until_idle=True)
+    month.end_day(installation, builders.PAY_ON)
+    fetch_statements(installation, "simbank", builders.PAY_ON)
+    reference = make_reference("PN", 1)
+    states = text("SELECT state FROM engine.payment ORDER BY payment_no")
+    with database.transaction() as connection:
+        assert list(connection.scalars(states)) == ["settled", "settled"]
+        match_id = connection.scalar(
+            text(
+                "SELECT match_id FROM reconciliation.match JOIN reconciliation.expectation USING (expectation_id) "
+                "WHERE reference = :reference"
+            ),
+            {"reference": reference},
+        )
+        assert match_id is not None
+        told = matching.explain(connection, match_id)
+        assert (told["rule"], told["rank"], told["evidence"]) == ("echo", 1, {"reference": reference})
+        decision = decisions.prepare_undo(connection, match_id, "another payee's", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+        assert list(connection.scalars(states)) == ["in_transit", "settled"]
+        require_agreement(connection)
+        line = next(each for each in open_breaks(connection, LATER) if each.break_class is BreakClass.UNDONE)
+        assert line.break_id is not None
+        assert suggest(connection, line.break_id)[0].reference == reference
+        with pytest.raises(DecisionRefused, match="is not expected"):
+            decisions.prepare_force(connection, line.break_id, make_reference("PN", 2), "?", "lan", AT)
+        decision = decisions.prepare_force(connection, line.break_id, reference, "the bank confirmed it", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+        assert list(connection.scalars(states)) == ["settled", "settled"]
+        require_agreement(connection)
+        assert prove(connection, LATER).differences == ()
