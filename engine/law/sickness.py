@@ -124,6 +124,37 @@ def sickness_benefit(
     return benefit_vnd(daily), amount
 
 
+_LONG = Step(
+    "long_illness_benefit",
+    "hết thời hạn hưởng mà còn điều trị dài ngày: mức hưởng = tiền lương × tỷ lệ theo số năm đóng / 24 × số ngày",
+    "past the limit of days in a long illness: benefit = wage x percent by years insured / 24 x days",
+)
+
+
+def long_illness_benefit(
+    wage_vnd: int, days: int, insured_years: Decimal, on: date, law: Parameters, record: Record
+) -> int:
+    """Đồng for working days past the yearly limit (Law 41/2024 Article 45(3), Circular 12/2025 Article 6(2)).
+
+    >>> long_illness_benefit(12_000_000, 10, Decimal(15), date(2026, 8, 1), Parameters.load(), Record())
+    2750000
+    """
+    rule = law.at("long_illness", on)
+    month = law.at("sickness_benefit", on)
+    percent = rule.value["percent"][sum(insured_years >= bound for bound in rule.value["years"])]
+    amount = benefit_vnd(Fraction(wage_vnd * days * percent) / 100 / month.value["days_of_month"])
+    record.find(
+        _LONG,
+        rule.citation,
+        amount,
+        {"last_month_wage": wage_vnd, "days": days, "insured_years": insured_years},
+        f"{wage_vnd} × {percent} % / {month.value['days_of_month']} × {days} = {amount}",
+        (rule, month.narrowed("days_of_month")),
+        HALF_UP,
+    )
+    return amount
+
+
 _RECUPERATION = Step(
     "recuperation",
     "dưỡng sức = số ngày × 30% × mức tham chiếu",

@@ -12,6 +12,7 @@ from engine.law.errors import NoValueOnDate
 from engine.law.findings import Record
 from engine.law.parameters import Parameters
 from engine.law.people import Category
+from engine.law.sickness import long_illness_benefit
 from engine.law.voluntary import SupportedGroup, published_yield, subsidy_percent
 
 LAW = Parameters.load()
@@ -84,6 +85,11 @@ def test_support_of_voluntary_contributions_takes_the_highest_rate_and_ends_afte
     assert subsidy_percent(groups, 119, ON, LAW, Record()) == 50
     assert subsidy_percent(groups, 120, ON, LAW, Record()) == 0
     assert subsidy_percent(groups, 0, date(2025, 6, 30), LAW, Record()) == 30
+
+
+@pytest.mark.parametrize(("years", "amount"), [("14.9", 2_500_000), ("15", 2_750_000), ("30", 3_250_000)])
+def test_a_long_illness_is_paid_at_a_lower_rate_by_years_insured(years: str, amount: int) -> None:
+    assert long_illness_benefit(12_000_000, 10, Decimal(years), ON, LAW, Record()) == amount
 
 
 def test_the_yield_of_a_year_is_known_or_an_error() -> None:
