@@ -180,6 +180,8 @@ _OPINIONS = (
     "test_lump_sums_agree",
     "test_charges_for_lateness_agree",
     "test_the_funeral_grant_agrees",
+    "test_short_term_and_other_benefits_agree",
+    "test_adjustments_bridging_and_household_insurance_agree",
 )
 
 

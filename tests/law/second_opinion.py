@@ -395,3 +395,91 @@ def late_charge(amount: int, due: date, paid: date) -> tuple[int, int]:
     """Law 41/2024 Article 40(1): 0.03 percent a day; days before 1 July 2025 bore interest instead."""
     days = max(0, (paid - max(due, date(2025, 6, 30))).days)
     return days, half_up(Fraction(amount * days * 3, 10_000))
+
+
+# --- short-term and other benefits ---
+
+
+def sickness(wage: int, days: int, half_days: int) -> int:
+    """Law 41/2024 Article 45(2), (5); Law 58/2014 Article 28: 75 percent of a month over 24 days."""
+    return half_up(Fraction(wage * 75, 100 * 24) * (days + Fraction(half_days, 2)))
+
+
+def sick_days_left(insured_years: int, *, hazardous: bool, used: int, requested: int) -> int:
+    limit = 60 if insured_years >= 30 else 40 if insured_years >= 15 else 30
+    return max(0, min(requested, limit + (10 if hazardous else 0) - used))
+
+
+def recuperation(days: int, month: int) -> int:
+    return half_up(Fraction(min(days, 10) * 30 * base_salary(month), 100))
+
+
+def maternity(average_vnd: int, months: int, days: int, children: int, month: int) -> int:
+    """Articles 58(4) and 59: the average a month, a thirtieth a day, twice the level for each child."""
+    return half_up(average_vnd * (months + Fraction(days, 30))) + 2 * children * base_salary(month)
+
+
+def miscarriage_days(weeks: int, on: date) -> int:
+    """Law 41/2024 Article 52(1): 22 weeks; Law 58/2014 Article 33: 25."""
+    if weeks < 5:
+        return 10
+    if weeks < 13:
+        return 20
+    return 40 if weeks < (22 if on >= NEW_LAW else 25) else 50
+
+
+def unemployment(average_vnd: int, months_paid: int, region: str, month: int) -> tuple[int, int]:
+    """Months and đồng a month: Law 38/2013 Article 50, Law 74/2025 Article 39."""
+    if months_paid < 12:
+        return 0, 0
+    months = min(12, 3 + max(0, months_paid - 36) // 12)
+    cap = 5 * _at(REGIONS, month)[["I", "II", "III", "IV"].index(region)] * 1000
+    return months, half_up(min(Fraction(average_vnd * 60, 100), Fraction(cap)))
+
+
+def accident(impairment: int, years: int, wage: int, month: int) -> tuple[int, int]:
+    """Law 84/2015 Articles 48 (5 to 30 percent, once) and 49 (from 31, monthly)."""
+    level = base_salary(month)
+    if impairment <= 30:
+        first = Fraction(5) + Fraction(impairment - 5, 2)
+        second = Fraction(1, 2) + Fraction(3, 10) * (years - 1) if years else Fraction(0)
+        return half_up(first * level), half_up(second * wage)
+    first = Fraction(30 + 2 * (impairment - 31), 100)
+    second = Fraction(5 + 3 * (years - 1), 1000) if years else Fraction(0)
+    return half_up(first * level), half_up(second * wage)
+
+
+ADJUSTMENTS = [
+    (date(2017, 7, 1), "7.44", None), (date(2018, 7, 1), "6.92", None), (date(2019, 7, 1), "7.19", None),
+    (date(2022, 1, 1), "7.4", (2_300_000, 200_000, 2_500_000)),
+    (date(2023, 7, 1), "12.5", (2_700_000, 300_000, 3_000_000)),
+    (date(2024, 7, 1), "15", (3_200_000, 300_000, 3_500_000)),
+    (date(2026, 7, 1), "8", (3_500_000, 300_000, 3_800_000)),
+]  # fmt: skip
+
+
+def adjusted(amount: int, on: date, *, before_1995: bool, passed_by: bool) -> int:
+    """One adjustment of the day that holds; Decree 42/2023 gave 20.8 percent to those of Decree 108/2021 passed by."""
+    _, percent, supplement = [row for row in ADJUSTMENTS if row[0] <= on][-1]
+    if passed_by and percent == "12.5":
+        percent = "20.8"
+    after = half_up(amount * (1 + Fraction(percent) / 100))
+    if before_1995 and supplement:
+        limit, more, level = supplement
+        return after + more if after <= limit else max(after, level)
+    return after
+
+
+def bridging(average_vnd: int, months: int, months_to_age: int, social_pension: int) -> tuple[int, int, int]:
+    """Decree 158/2025 Articles 23 and 24: months, đồng a month, what may be paid in."""
+    exact = Fraction(average_vnd * 2) * years_counted(months) / social_pension
+    earned = -(-exact.numerator // exact.denominator)
+    if earned > months_to_age:
+        more = Fraction((earned - months_to_age) * social_pension, months_to_age)
+        return months_to_age, half_up(social_pension + more), 0
+    return earned, social_pension, (months_to_age - earned) * social_pension
+
+
+def household(level: int) -> list[int]:
+    first = Fraction(level * 45, 1000)
+    return [half_up(first * share / 100) for share in (100, 70, 60, 50, 40)]

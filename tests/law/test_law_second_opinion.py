@@ -290,3 +290,65 @@ def test_the_funeral_grant_agrees() -> None:
         }  # fmt: skip
         expected = second_opinion.funeral(died, compulsory, voluntary, accident=accident, monthly=False)
         assert engine("funeral", died, given)["amount"] == expected, given
+
+
+def test_short_term_and_other_benefits_agree() -> None:
+    random = Random(SEED)
+    for _ in range(DRAWN // 3):
+        on = some_day(random, date(2016, 7, 1), date(2026, 12, 31))
+        month, wage = ym(on), random.randrange(1_000_000, 46_800_000)
+        days, halves = random.randrange(0, 30), random.randrange(0, 3)
+
+        given: dict[str, Any] = {"last_month_wage": wage, "days": days, "half_days": halves}
+        assert engine("sickness", on, given)["amount"] == second_opinion.sickness(wage, days, halves), given
+
+        years, used, asked = random.randrange(0, 41), random.randrange(0, 40), random.randrange(0, 40)
+        hazardous = random.random() < 0.5
+        given = {"insured_years": years, "hazardous_at_sickness": hazardous, "used_days": used, "requested": asked}
+        left = second_opinion.sick_days_left(years, hazardous=hazardous, used=used, requested=asked)
+        assert engine("sickness_days", on, given)["paid_days"] == left, given
+
+        assert engine("recuperation", on, {"days": days})["amount"] == second_opinion.recuperation(days, month)
+
+        months, children = random.randrange(0, 8), random.randrange(0, 4)
+        given = {"average": wage, "months": months, "days": days, "children": children}
+        total = second_opinion.maternity(wage, months, days, children, month)
+        assert engine("maternity", on, given)["total"] == total, (on, given)
+
+        weeks = random.randrange(1, 40)
+        given = {"average": wage, "miscarriage_weeks": weeks}
+        expected = second_opinion.maternity(wage, 0, second_opinion.miscarriage_days(weeks, on), 0, month)
+        assert engine("maternity", on, given)["amount"] == expected, (on, given)
+
+        region, paid = random.choice(["I", "II", "III", "IV"]), random.randrange(0, 220)
+        got = engine("unemployment", on, {"average_6m": wage, "months_paid": paid, "region": region})
+        assert (got["months"], got["monthly"]) == second_opinion.unemployment(wage, paid, region, month), (on, paid)
+
+        impairment, in_fund = random.randrange(5, 101), random.randrange(1, 40)
+        given = {"impairment_percent": impairment, "years_in_fund": in_fund, "wage": wage}
+        got = engine("accident_lump" if impairment <= 30 else "accident_monthly", on, given)
+        by_parts = second_opinion.accident(impairment, in_fund, wage, month)
+        assert (got["by_impairment"], got["by_years"]) == by_parts, (on, given)
+
+
+def test_adjustments_bridging_and_household_insurance_agree() -> None:
+    random = Random(SEED)
+    for _ in range(DRAWN):
+        on = some_day(random, date(2017, 7, 1), date(2026, 12, 31))
+        amount, old, passed = random.randrange(1_000_000, 6_000_000), random.random() < 0.5, random.random() < 0.3
+        given: dict[str, Any] = {
+            "monthly_amount_before": amount, "stopped_work_before_1995": old, "adjusted_by_108_2021": not passed,
+        }  # fmt: skip
+        expected = second_opinion.adjusted(amount, on, before_1995=old, passed_by=passed)
+        assert engine("pension_adjustment", on, given)["monthly_amount_after"] == expected, (on, given)
+
+        mean, months, left = random.randrange(1, 20_000_000), random.randrange(1, 240), random.randrange(1, 240)
+        given = {"average": mean, "contribution_months": months, "months_to_social_pension_age": left}
+        got = engine("pre_social_pension_allowance", date(2026, 8, 1), given)
+        told = (got["months"], got["monthly"], got["optional_topup"])
+        assert told == second_opinion.bridging(mean, months, left, 500_000), given
+
+        level = second_opinion.base_salary(ym(on))
+        got = engine("health_insurance_household", on, {})
+        members = [got[f"member_{place}"] for place in ("1", "2", "3", "4", "5_plus")]
+        assert members == second_opinion.household(level), on
