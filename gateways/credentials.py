@@ -4,16 +4,19 @@ A file says for which provider and environment its keys are. Live keys never go 
 live one: a provider's key does not show which it is, so we write it down and compare before the first byte leaves.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
 
 from gateways.errors import Refused, UnsafeKey
+from gateways.online import Notification
+
+_Keys = TypeVar("_Keys", bound=Any)
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -96,3 +99,13 @@ def credentials_for(profile: Profile, hosts: Mapping[str, str]) -> Credentials:
     elif profile.base_url != hosts.get(profile.environment):
         raise MixedEnvironments(f"{profile.base_url} is not the {profile.environment} address of {profile.provider}")
     return credentials
+
+
+def rotated(keys: _Keys, name: str, previous: str | None) -> tuple[_Keys, ...]:
+    """The keys by which what comes in is checked: those in use, and while a secret is changed the one before it."""
+    return (keys,) if previous is None else (keys, replace(keys, **{name: previous}))
+
+
+def first_of(readings: Iterable[Notification | None]) -> Notification | None:
+    """The reading by the first key that fits; all are tried, so that the time does not tell which did."""
+    return next((reading for reading in list(readings) if reading is not None), None)

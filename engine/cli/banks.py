@@ -13,6 +13,7 @@ from engine import statements
 from engine.cli.adapters import gateway_check, gateway_conformance, gateway_show
 from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
 from engine.cli.printing import print_json, print_result, print_table
+from engine.cli.providers import gateway_providers
 from engine.cli.vectors import gateway_vectors
 from engine.demonstration import month
 from engine.payments import archive, gateways
@@ -26,6 +27,7 @@ statement_commands = typer.Typer(no_args_is_help=True, help="Sao kê.")
 exchange_commands = typer.Typer(no_args_is_help=True, help="Files to and from banks.")
 simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.")
 gateway_commands.command("vectors")(gateway_vectors)
+gateway_commands.command("providers")(gateway_providers)
 gateway_commands.command("show")(gateway_show)
 gateway_commands.command("check")(gateway_check)
 gateway_commands.command("conformance")(gateway_conformance)

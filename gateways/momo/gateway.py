@@ -6,7 +6,7 @@ import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateways.contract import NameCheck
-from gateways.credentials import Profile, credentials_for
+from gateways.credentials import Profile, credentials_for, first_of, rotated
 from gateways.errors import Ambiguous, NotSent, UnsafeKey
 from gateways.line import Line, asked, inquired
 from gateways.macs import rsa_public_key
@@ -36,6 +36,7 @@ class Momo:
     ) -> None:
         credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
         self._keys = Keys(credentials["partner_code"], credentials["access_key"], credentials["secret_key"])
+        self._known_keys = rotated(self._keys, "secret_key", credentials.get("previous_secret_key"))
         public_key = credentials.get("rsa_public_key")
         self._public_key = None if public_key is None else rsa_public_key(public_key)
         self._profile = profile
@@ -138,7 +139,8 @@ class Momo:
 
     def read_notification(self, told: bytes) -> Notification | None:
         """None: not MoMo's; nothing may be changed for its sake."""
-        return answers.notification(told, self._keys, auto_capture=self._choices.auto_capture)
+        capture = self._choices.auto_capture
+        return first_of(answers.notification(told, keys, auto_capture=capture) for keys in self._known_keys)
 
     def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)

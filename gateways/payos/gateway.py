@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import httpx2
 
-from gateways.credentials import Profile, credentials_for
+from gateways.credentials import Profile, credentials_for, first_of, rotated
 from gateways.line import Line, asked, inquired
 from gateways.online import (
     Acknowledgement,
@@ -27,6 +27,7 @@ class PayOs:
     def __init__(self, profile: Profile, transport: httpx2.BaseTransport | None = None) -> None:
         credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
         self._keys = Keys(credentials["client_id"], credentials["api_key"], credentials["checksum_key"])
+        self._known_keys = rotated(self._keys, "checksum_key", credentials.get("previous_checksum_key"))
         self._profile = profile
         self._line = Line(profile, requests.CAPABILITIES.answer_timeout_seconds, transport)
 
@@ -70,7 +71,7 @@ class PayOs:
 
     def read_notification(self, told: bytes) -> Notification | None:
         """None: not payOS's; nothing may be changed for its sake."""
-        return answers.notification(told, self._keys)
+        return first_of(answers.notification(told, keys) for keys in self._known_keys)
 
     def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)

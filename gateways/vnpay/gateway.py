@@ -4,7 +4,7 @@ from datetime import datetime
 
 import httpx2
 
-from gateways.credentials import Profile, credentials_for
+from gateways.credentials import Profile, credentials_for, first_of, rotated
 from gateways.errors import BadBatch
 from gateways.line import Line, asked, inquired
 from gateways.online import (
@@ -31,6 +31,7 @@ class VnPay:
     ) -> None:
         credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
         self._keys = Keys(credentials["terminal"], credentials["hash_secret"])
+        self._known_keys = rotated(self._keys, "secret", credentials.get("previous_hash_secret"))
         self._profile = profile
         self._choices = choices or Choices()
         self._line = Line(profile, requests.CAPABILITIES.answer_timeout_seconds, transport)
@@ -93,7 +94,8 @@ class VnPay:
 
     def read_notification(self, told: bytes) -> Notification | None:
         """The query of VNPAY's call to us. None: its hash is wrong, and nothing may be changed for its sake."""
-        return answers.notification(told.decode("utf-8", "replace"), self._keys)
+        query = told.decode("utf-8", "replace")
+        return first_of(answers.notification(query, keys) for keys in self._known_keys)
 
     def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)

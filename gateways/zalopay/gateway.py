@@ -3,7 +3,7 @@
 import httpx2
 
 from gateways.contract import NameCheck
-from gateways.credentials import Profile, credentials_for
+from gateways.credentials import Profile, credentials_for, first_of, rotated
 from gateways.errors import Ambiguous, NotSent, UnsafeKey
 from gateways.line import Line, asked, inquired
 from gateways.macs import rsa_private_key
@@ -33,6 +33,7 @@ class ZaloPay:
     ) -> None:
         credentials = credentials_for(profile, requests.CAPABILITIES.hosts)
         self._keys = Keys(int(credentials["app_id"]), credentials["key1"], credentials["key2"])
+        self._known_keys = rotated(self._keys, "key2", credentials.get("previous_key2"))
         private_key = credentials.get("rsa_private_key")
         self._private_key = None if private_key is None else rsa_private_key(private_key)
         self._profile = profile
@@ -110,7 +111,7 @@ class ZaloPay:
 
     def read_notification(self, told: bytes) -> Notification | None:
         """None: not ZaloPay's, or not about an order; nothing may be changed for its sake."""
-        return answers.notification(told, self._keys)
+        return first_of(answers.notification(told, keys) for keys in self._known_keys)
 
     def acknowledge(self, verdict: Verdict, _told: bytes = b"") -> Acknowledgement:
         return answers.acknowledgement(verdict)

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,9 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from typer.testing import CliRunner
 
+from engine.cli import app
 from gateways.attempts import Attempt, answered, inquired, notified
 from gateways.banks.mbbank_gateway import MbBank
 from gateways.banks.vietinbank_gateway import VietinBank
@@ -32,6 +35,7 @@ from gateways.online import (
     Notifier,
     OnlineAnswer,
     OnlineOperation,
+    Payer,
     Payout,
     Receiver,
     Refund,
@@ -48,7 +52,7 @@ from gateways.simulator.errors import ControlRefused
 from gateways.simulator.faults import Call as FaultCall
 from gateways.simulator.faults import Fault
 from gateways.simulator.journal import FILE_NAME
-from gateways.simulator.process import Address, write_address
+from gateways.simulator.process import Address, ensure_running, read_address, stop, write_address
 from gateways.simulator.providers_client import ProvidersControl
 from gateways.simulator.purse import FOLDER, Purse, Stage
 from gateways.simulator.service import server
@@ -264,6 +268,49 @@ def test_a_payout_is_paid_once_however_often_it_is_sent(simulation: Simulation, 
     assert simulation.credits("PN1") == 1
 
 
+def test_a_stored_call_sent_again_after_a_crash_is_one_payment(simulation: Simulation) -> None:
+    """Killed between sending and storing the answer: what is stored is the call, byte for byte."""
+    for adapter, payout in (
+        (simulation.momo, to_wallet("PN40")),
+        (simulation.zalopay, to_wallet("PN41")),
+        (simulation.payos, to_bank("PN42")),
+    ):
+        payer: Payer = adapter
+        stored = payer.build_payout(payout, ASKING)
+        payer.send_payout(stored, payout)
+        attempt = Attempt(payout.reference, payout.amount_vnd, sends=1)
+        assert not attempt.may_be_sent
+        attempt = inquired(attempt, payer.query_payout(payout, Asking("R2", NOW)))
+        again = answered(attempt, payer.send_payout(stored, payout))
+        assert (again.outcome, again.booked_times, again.cases) == (Outcome.SUCCESS, 1, ())
+        assert simulation.credits(payout.reference) == 1
+
+
+def test_a_killed_process_keeps_what_it_answered(tmp_path: Path, rsa_key: rsa.RSAPrivateKey) -> None:
+    home = tmp_path / "bank"
+    base_url = ensure_running(home)
+    keys = {"client_id": "client", "api_key": "a", "checksum_key": "c"}
+    profile = Profile("payos", Environment.SIMULATED, base_url, written(tmp_path / "k.yaml", "payos", keys))
+    payos, payout = PayOs(profile), to_bank("PN43")
+    with ProvidersControl(home) as control:
+        control.register("payos", keys, FUNDS_VND)
+    stored = payos.build_payout(payout, ASKING)
+    assert payos.send_payout(stored, payout).outcome is Outcome.SUCCESS
+    address = read_address(home)
+    assert address is not None
+    assert address.pid is not None
+    os.kill(address.pid, signal.SIGKILL)
+    while Path(f"/proc/{address.pid}/cmdline").exists() and Path(f"/proc/{address.pid}/cmdline").read_bytes():
+        os.sched_yield()
+
+    assert payos.send_payout(stored, payout).outcome in (Outcome.NOT_ACCEPTED, Outcome.UNKNOWN)
+    assert ensure_running(home) == base_url
+    assert payos.send_payout(stored, payout).outcome is Outcome.SUCCESS
+    payos.close()
+    stop(home)
+    assert [row["credits"] for row in read_books(home)] == [1]
+
+
 @pytest.mark.parametrize(
     ("fault", "done"),
     [
@@ -441,6 +488,26 @@ def test_another_amount_is_never_booked_and_opens_a_case(simulation: Simulation,
     attempt = notified(Attempt(order.reference, order.amount_vnd), simulation.notified[-1][1])
 
     assert (attempt.outcome, attempt.booked_times, len(attempt.cases)) == (Outcome.UNKNOWN, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("provider", "secret"),
+    [("momo", "secret_key"), ("zalopay", "key2"), ("vnpay", "hash_secret"), ("payos", "checksum_key")],
+)
+def test_while_a_secret_is_changed_both_are_taken(simulation: Simulation, provider: str, secret: str) -> None:
+    order, _ = collect(simulation, provider)
+    simulation.control.decide(provider, "collection", order.reference, Stage.DONE)
+    path = simulation.keys / f"{provider}.yaml"
+    keys = json.loads(path.read_text("utf-8"))["keys"]
+    for changed, taken in (
+        (keys | {secret: "new", f"previous_{secret}": keys[secret]}, True),
+        (keys | {secret: "new"}, False),
+    ):
+        profile = Profile(provider, Environment.SIMULATED, simulation.base_url, written(path, provider, changed))
+        setattr(simulation, provider, open_provider(profile))
+        simulation.control.notify(provider, order.reference)
+        assert (simulation.notified[-1][1] is not None) is taken
+    getattr(simulation, provider).close()
 
 
 def test_refunds_are_decided_by_their_query(simulation: Simulation) -> None:
@@ -668,6 +735,16 @@ def test_every_sheet_agrees_with_its_adapter(simulation: Simulation) -> None:
         opened.close()
     with pytest.raises(Unsupported):
         open_provider(Profile("nobody", Environment.SIMULATED, simulation.base_url, simulation.keys / "momo.yaml"))
+
+
+def test_the_command_shows_sheets_and_checks_keys(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["gateway", "providers", "--json"])
+    assert [sheet["provider"] for sheet in json.loads(shown.stdout)] == list(providers())
+    path = written(tmp_path / "k.yaml", "vnpay", {"terminal": "T", "hash_secret": "s"}, "test")
+    checked = CliRunner().invoke(app, ["gateway", "providers", "vnpay", "--keys", str(path)])
+    assert checked.exit_code == 0
+    mixed = CliRunner().invoke(app, ["gateway", "providers", "vnpay", "--keys", str(path), "--environment", "live"])
+    assert isinstance(mixed.exception, MixedEnvironments)
 
 
 def test_a_balance_that_is_not_told_is_ambiguous(simulation: Simulation) -> None:
