@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine, create_engine
@@ -22,6 +23,10 @@ from sqlalchemy.pool import NullPool
 from engine.database import Database, sqlalchemy_url, upgrade
 from engine.embedded import EmbeddedServer
 from engine.vault import Vault, open_vault
+
+# How fast examples are made says something of the machine's other work, not of ours.
+settings.register_profile("thuchi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("thuchi")
 
 _HOME_VARIABLE = "THUCHI_TEST_HOME"
 _TEMPLATE = "thuchi_template"
