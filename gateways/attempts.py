@@ -1,8 +1,9 @@
 """What is known of one attempt after everything that was learnt about it, in whatever order it came.
 
-The same rules as the engine keeps in its database (`engine/payments/observation.py`), for one payment and without one:
-conformance and simulators hold adapters against them. News has a rank; open words are replaced by news of the same or a
-higher rank; a final word ends it, only a success may turn into a return, and a contradiction opens a case.
+For one payment and without a database what `engine/payments/observation.py` does for a batch with one. News has a rank;
+open words are replaced by news of the same or a higher rank; a final word ends it, only a success may turn into a
+return, and a contradiction opens a case. Where a batch waits for news of a higher rank, a single payment takes a final
+word of any rank: a callback that was verified tells more than an inquiry that said "in work" before it.
 """
 
 from dataclasses import dataclass, replace

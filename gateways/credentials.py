@@ -85,13 +85,19 @@ def read_credentials(path: Path) -> Credentials:
         raise UnsafeKey(f"{path}: not a YAML file with provider, environment and keys") from None
 
 
-def credentials_for(profile: Profile, hosts: Mapping[str, str]) -> Credentials:
-    """The keys of a profile, after everything that speaks of an environment was found to speak of the same one."""
+def credentials_of(profile: Profile) -> Credentials:
+    """The keys of a profile that has no address of the provider's: it only tells us."""
     credentials = read_credentials(profile.credentials_path)
     if credentials.provider != profile.provider:
         raise MixedEnvironments(f"{profile.credentials_path} is for {credentials.provider}, not {profile.provider}")
     if credentials.environment is not profile.environment:
         raise MixedEnvironments(f"{credentials.environment} keys in a {profile.environment} profile")
+    return credentials
+
+
+def credentials_for(profile: Profile, hosts: Mapping[str, str]) -> Credentials:
+    """The keys of a profile, after everything that speaks of an environment was found to speak of the same one."""
+    credentials = credentials_of(profile)
     address = urlsplit(profile.base_url)
     if profile.environment is Environment.SIMULATED:
         if address.hostname not in _LOOPBACK:

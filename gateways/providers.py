@@ -7,7 +7,7 @@ import httpx2
 
 from gateways.banks import mbbank_gateway, vietinbank_gateway
 from gateways.banks.vietinbank import Expected
-from gateways.credentials import Profile, credentials_for, read_credentials
+from gateways.credentials import Profile, credentials_for, credentials_of
 from gateways.errors import Unsupported
 from gateways.momo import requests as momo_requests
 from gateways.momo.gateway import Momo
@@ -61,7 +61,7 @@ def open_provider(
             choices = mbbank_gateway.Choices(keys["debit_account"], keys["debit_name"])
             return mbbank_gateway.MbBank(profile, choices, seconds_now, transport)
         case "vietinbank":
-            keys = read_credentials(profile.credentials_path)
+            keys = credentials_of(profile)
             return vietinbank_gateway.VietinBank(keys, Expected(provider_id=keys.get("provider_id")))
         case unknown:
             raise Unsupported(f"{unknown}: no such provider; known are {', '.join(_SHEETS)}")

@@ -215,9 +215,10 @@ def _form_problems(vectors: list[Any]) -> Iterator[str]:
         for name in ("id", "protocol", "operation"):
             if not isinstance(vector.get(name), str):
                 yield f"{place}.{name}: no text"
-        for name in ("inputs", "keys"):
-            if not isinstance(vector.get(name, None if name == "inputs" else {}), dict):
-                yield f"{place}.{name}: no object"
+        if not isinstance(vector.get("inputs"), dict):
+            yield f"{place}.inputs: no object"
+        if not isinstance(vector.get("keys"), dict | None):
+            yield f"{place}.keys: no object"
         if isinstance(vector.get("id"), str):
             if vector["id"] in seen:
                 yield f"{place}.id: {vector['id']} stands there twice"

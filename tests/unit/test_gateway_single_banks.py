@@ -16,9 +16,10 @@ from gateways.banks.mbbank_gateway import Choices, MbBank
 from gateways.banks.vietinbank import Expected
 from gateways.banks.vietinbank_gateway import VietinBank
 from gateways.contract import Instrument, NameCheck, Outcome
-from gateways.credentials import Credentials, Environment, Profile
+from gateways.credentials import Credentials, Environment, MixedEnvironments, Profile
 from gateways.errors import BadBatch
 from gateways.online import Asking, Payout, Receiver, Verdict
+from gateways.providers import open_provider
 
 RECEIVER = Receiver(Instrument.BANK_ACCOUNT, "0011004123456", "Nguyễn Văn Ân", bank="970436")
 PAYOUT = Payout("PN2612000000001", 4_250_000, "LUONG HUU T12", RECEIVER)
@@ -223,3 +224,20 @@ def test_every_answer_is_signed(vietinbank: VietinBank, key: rsa.RSAPrivateKey) 
         assert vietinbank.read_notification(body) is None
         assert not vietinbank.judge(body).accept
         assert json.loads(vietinbank.acknowledge(Verdict.BAD_SIGNATURE, body).body)["errorCode"] == "99"
+
+
+def test_both_banks_are_opened_by_name_with_keys_of_their_own(tmp_path: Path, key: rsa.RSAPrivateKey) -> None:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+    vietinbank = {"bank_rsa_public_key": public, "rsa_private_key": pem(key), "provider_id": "VTB01"}
+    mb = {"client_id": "i", "client_secret": "s", "rsa_private_key": pem(key), "debit_account": "1", "debit_name": "B"}
+    path = tmp_path / "keys.yaml"
+    for name, keys, address in (("vietinbank", vietinbank, ""), ("mbbank", mb, "https://api-sandbox.mbbank.com.vn")):
+        path.write_text(json.dumps({"provider": name, "environment": "test", "keys": keys}), "utf-8")
+        path.chmod(0o600)
+        adapter = open_provider(Profile(name, Environment.TEST, address, path))
+        assert adapter.capabilities.provider == name
+        adapter.close()
+        for other in (Profile(name, Environment.LIVE, address, path), Profile("momo", Environment.TEST, address, path)):
+            with pytest.raises(MixedEnvironments):
+                open_provider(other)
