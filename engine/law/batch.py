@@ -33,13 +33,17 @@ CHUNK_ROWS = 40_000
 COMPARED_ROWS = 1_000
 """Rows that a run also decides one by one, to compare them and to tell how much faster the batch is."""
 _MOST_PROBLEMS = 100
-_REMEMBERED = 100_000
-"""Distinct cells of a column that are remembered as sound."""
+_REMEMBERED = 500_000
+"""Kinds of rows, and distinct cells of a column, that are remembered."""
+_PLAIN_DIGITS = 15
+"""So many digits are an amount without a further look."""
 
 Row = Sequence[str]
 Cells = tuple[str, ...]
 Decide = Callable[[Row], str]
 """The results of one row, as the line of a table."""
+OfKind = Callable[[int], str]
+"""The results of rows of one kind, by their amount."""
 
 
 class TableUnreadable(WrongInput):
@@ -55,8 +59,11 @@ class Rule:
     required: Mapping[str, Reader]
     optional: Mapping[str, Reader]
     out: Sequence[str]
-    fast: Callable[[Parameters], Decide]
+    kinds: Callable[[Parameters], Callable[[Row], OfKind]]
+    """Decides all rows that differ only in the amount."""
     single: Callable[[Parameters], Decide]
+    amount: str | None = None
+    """The column of the amount; None where rows have none, and every row is a kind."""
 
     @property
     def columns(self) -> Mapping[str, Reader]:
@@ -116,16 +123,13 @@ def run(rule_name: str, source: Path, target: Path, law: Parameters, processes: 
 
 def decide_rows(rule_name: str, header: Sequence[str], rows: Iterable[Row], law: Parameters) -> Iterator[str]:
     """The same without files: one line of results for each row given."""
-    rule = RULES[rule_name]
-    order = _order(rule, header, Path(rule_name))
-    decide = rule.fast(law)
+    clerk = _Clerk(rule_name, _order(RULES[rule_name], header, Path(rule_name)), law)
     problems: list[str] = []
-    read = _reader(rule, order)
     for number, row in enumerate(rows, 2):
-        facts = read(row, number, problems)
-        if facts is None:
+        line = clerk.decide(list(row), number, problems)
+        if line is None:
             raise TableUnreadable(problems)
-        yield decide(facts)
+        yield line
 
 
 def _chunks(
@@ -164,28 +168,52 @@ def _installed_clerk(rule_name: str, columns: tuple[tuple[str, int], ...]) -> "_
 
 
 class _Clerk:
-    """Reads and decides chunks of one table."""
+    """Reads and decides the rows of one table; a kind of row is read and asked of the law once."""
 
     def __init__(self, rule_name: str, order: Mapping[str, int], law: Parameters) -> None:
         rule = RULES[rule_name]
         self._read = _reader(rule, order)
-        self._decide = rule.fast(law)
+        self._amount_in_row = None if rule.amount is None else order[rule.amount]
+        self._amount = None if rule.amount is None else list(rule.columns).index(rule.amount)
+        self._kind_of = rule.kinds(law)
+        self._known: dict[Cells, OfKind] = {}
 
     def decide_chunk(self, first_line: int, chunk: Iterable[str]) -> tuple[tuple[str, int], list[str]]:
         """The text of the results of a chunk and how many there are, or its problems by line and column."""
         problems: list[str] = []
         lines: list[str] = []
         for number, row in enumerate(csv.reader(chunk), first_line):
-            facts = self._read(row, number, problems)
-            if facts is None:
-                if len(problems) >= _MOST_PROBLEMS:
-                    break
-                continue
             try:
-                lines.append(self._decide(facts))
+                line = self.decide(row, number, problems)
             except LawError as error:
                 problems.append(f"line {number}: {error}")
+                line = None
+            if line is not None:
+                lines.append(line)
+            elif len(problems) >= _MOST_PROBLEMS:
+                break
         return ("\n".join([*lines, ""]) if lines else "", len(lines)), problems
+
+    def decide(self, row: list[str], number: int, problems: list[str]) -> str | None:
+        """The results of a row, or None after naming its problems."""
+        place = self._amount_in_row
+        if place is None:
+            kind, amount = tuple(row), "0"
+        elif place < len(row):
+            amount = row[place]
+            kind = (*row[:place], *row[place + 1 :])
+        else:
+            kind, amount = (), ""
+        known = self._known.get(kind)
+        if known is not None and amount.isdecimal() and amount.isascii() and len(amount) <= _PLAIN_DIGITS:
+            return known(int(amount))
+        facts = self._read(row, number, problems)
+        if facts is None:
+            return None
+        found = self._kind_of(facts)
+        if len(self._known) < _REMEMBERED:
+            self._known[kind] = found
+        return found(0 if self._amount is None else int(facts[self._amount]))
 
 
 def _order(rule: Rule, header: Sequence[str], source: Path) -> Mapping[str, int]:
@@ -268,19 +296,18 @@ def _employment(row: Row, wage_vnd: int) -> tuple[Employment, date]:
 _WAGE = 1
 
 
-def _contributions(law: Parameters) -> Decide:
+def _contributions(law: Parameters) -> Callable[[Row], OfKind]:
     """Terms by the facts beside the wage; then a product and a division of whole numbers for each rate."""
-    kinds: dict[Cells, Callable[[int], str]] = {}
+    known: dict[Cells, OfKind] = {}
     spans = _Spans(law, lambda cell: Month.parse(cell).first_day)
 
-    def decide(row: Row) -> str:
+    def kind_of(row: Row) -> OfKind:
         kind = (spans[row[0]], *row[2:])
-        known = kinds.get(kind)
-        if known is None:
-            known = kinds[kind] = _of_kind(row, law)
-        return known(int(row[_WAGE]))
+        if kind not in known:
+            known[kind] = _of_kind(row, law)
+        return known[kind]
 
-    return decide
+    return kind_of
 
 
 class _Spans(dict[str, str]):
@@ -360,19 +387,19 @@ def _rate_of(row: Row, law: Parameters) -> str:
     return number_text(rate)
 
 
-def _pension_rates(law: Parameters) -> Decide:
+def _pension_rates(law: Parameters) -> Callable[[Row], OfKind]:
     """Every fact of a rate is a count of a few hundreds, so each distinct row is decided once."""
-    known: dict[Cells, str] = {}
+    known: dict[Cells, OfKind] = {}
     spans = _Spans(law, date.fromisoformat)
 
-    def decide(row: Row) -> str:
+    def kind_of(row: Row) -> OfKind:
         kind = (spans[row[0]], *row[1:])
-        found = known.get(kind)
-        if found is None:
-            found = known[kind] = _rate_of(row, law)
-        return found
+        if kind not in known:
+            rate = _rate_of(row, law)
+            known[kind] = lambda _amount: rate
+        return known[kind]
 
-    return decide
+    return kind_of
 
 
 def _single_pension_rates(law: Parameters) -> Decide:
@@ -391,14 +418,15 @@ RULES: Mapping[str, Rule] = {
             "relieved_employer": _FLAG,
         },
         out=["insured", "base", *(f"{fund.value}_{payer}" for fund in _FUNDS for payer in ("ee", "er")), "total"],
-        fast=_contributions,
+        kinds=_contributions,
         single=_single_contributions,
+        amount="wage",
     ),
     "pension_rate": Rule(
         required={"on": day, "sex": word(Sex), "contribution_months": whole_text(0, 1200)},
         optional={"months_before_reference_age": whole_text(0, 720), "reference_age": whole_text(0, 100)},
         out=["rate_percent"],
-        fast=_pension_rates,
+        kinds=_pension_rates,
         single=_single_pension_rates,
     ),
 }
