@@ -17,6 +17,8 @@ class Line:
     reason: str = ""
     name: str = "NGUYEN THI HOA"
     bank_reference: str = ""
+    account: str = "19031234567890"
+    """Of the payee, or where money came in the number of ours that was paid."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _detail(line: Line, currency: str) -> str:
     reason = f"<RtrInf><Rsn><Cd>{line.reason}</Cd></Rsn></RtrInf>" if line.reason else ""
     return (
         f"<TxDtls><Refs><EndToEndId>{line.end_to_end_id}</EndToEndId></Refs>{_amount(line.amount_vnd, currency)}"
-        f"<RltdPties><Cdtr><Pty><Nm>{line.name}</Nm></Pty></Cdtr><CdtrAcct><Id><Othr><Id>19031234567890</Id></Othr></Id>"
+        f"<RltdPties><Cdtr><Pty><Nm>{line.name}</Nm></Pty></Cdtr><CdtrAcct><Id><Othr><Id>{line.account}</Id></Othr></Id>"
         f"</CdtrAcct></RltdPties>{text}{reason}</TxDtls>"
     )
 
