@@ -130,6 +130,22 @@ def test_staged_lines_are_posted_only_once(application: Engine) -> None:
             post_staged(connection, entry("b"), AT)
 
 
+def test_gaps_between_staged_lines_do_not_matter(application: Engine) -> None:
+    add = text(f"""INSERT INTO {book.STAGING} (debit, credit, amount_vnd, fund)
+        VALUES ('{EXPENSE}', '{PAYABLE}', :amount, 'retirement')""")
+    with application.begin() as connection:
+        book.open_staging(connection)
+        for amount in (5, 7):
+            connection.execute(add, {"amount": amount})
+            with connection.begin_nested() as taken_back:
+                connection.execute(add, {"amount": 1})
+                taken_back.rollback()
+        post_staged(connection, entry("a"), AT)
+        lines = connection.execute(text("SELECT line_no, amount_vnd FROM ledger.line ORDER BY line_no")).all()
+        assert [tuple(line) for line in lines] == [(1, 5), (2, 7)]
+        assert verify(connection).first_difference is None
+
+
 def test_posting_without_staging_is_refused(application: Engine) -> None:
     with application.begin() as connection, pytest.raises(Refused, match="open_staging"):
         post_staged(connection, entry("a"), AT)
