@@ -65,7 +65,7 @@ def gateway_vectors(file: ExistingFile, as_json: AsJson = False) -> None:
     for place, vector in enumerate(vectors):
         try:
             results.append(run(vector))
-        except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
             problems.append(f"vectors[{place}] ({vector['id']}): {_malformed(error)}")
             results.append(Result(vector["id"], Status.FAILED, None))
     rows = [result.as_json() for result in results]

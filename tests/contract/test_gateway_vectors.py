@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,19 @@ def test_a_camt_that_does_not_add_up_still_tells_its_movements() -> None:
     document = good["inputs"]["document"].replace(str(closing), str(closing + 1))
     expected = {**good["expected"], "closing_vnd": closing + 1, "balance_ok": False}
     assert run({**good, "inputs": {"document": document}, "expected": expected}).status is Status.PASSED
+
+
+@pytest.mark.parametrize("value", [None, [], {}, 1.5, -1, [1], "", "\ud800", 10**400], ids=repr)
+def test_a_value_of_the_wrong_form_never_brings_the_command_down(tmp_path: Path, value: object) -> None:
+    changed = []
+    for number, vector in enumerate(random.Random(repr(value)).sample(VECTORS, 60)):
+        part = "keys" if vector["keys"] and number % 3 == 0 else "inputs"
+        names = sorted(vector[part])
+        other = {**vector[part], names[number % len(names)]: value}
+        changed.append({**vector, "id": f"changed-{number}", part: other})
+
+    code, rows, complaint = told(tmp_path / "v.json", {"vectors": changed})
+
+    assert code in (0, 1, 2)
+    assert [row["id"] for row in rows] == [vector["id"] for vector in changed]
+    assert (code == 2) is bool(complaint)
