@@ -6,16 +6,19 @@ closed by a person. The result does not depend on how often or in which order st
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from engine import audit
+from engine.errors import DoesNotHold
 from engine.payments.settlement import Applied, apply_matches
 from ledger import balances
-from reconciliation import breaks, matching, proof
+from ledger.periods import close_period
+from reconciliation import breaks, day_proofs, matching, proof
 from reconciliation.breaks import Break
+from reconciliation.day_proofs import KeptProof
 from reconciliation.proof import AccountProof
 from reconciliation.working_days import working_days_between
 
@@ -171,6 +174,89 @@ def _as_json(each: OpenClass) -> dict[str, Any]:
     plain = asdict(each)
     return {"class": plain.pop("break_class"), **plain}
 
+
+@dataclass(frozen=True, slots=True)
+class ThreeWay:
+    """Payments of one gateway, three ways: as the book has them, as the gateway told, as statements show. In đồng."""
+
+    gateway: str
+    sent_vnd: int
+    """Left our payables and did not come back as failed."""
+    ledger_in_transit_vnd: int
+    """The balance of the gateway's account of money on its way."""
+    told_success_vnd: int
+    told_open_vnd: int
+    """Without a final answer of the gateway."""
+    statement_paid_vnd: int
+    statement_returned_vnd: int
+
+    @property
+    def difference_vnd(self) -> int:
+        """Sent, less what statements show as paid, less what the ledger has on its way; zero on a good day."""
+        return self.sent_vnd - self.statement_paid_vnd - self.ledger_in_transit_vnd
+
+
+def three_ways(connection: Connection, on: date) -> tuple[ThreeWay, ...]:
+    """Ledger, gateways' own words and statements, for every gateway that ever sent."""
+    rows = connection.execute(_THREE_WAYS, {"on": on}).all()
+    return tuple(
+        ThreeWay(
+            ledger_in_transit_vnd=balances.balance(connection, f"in_transit.{row.gateway}", on=on).vnd,
+            **row._asdict(),
+        )
+        for row in rows
+    )
+
+
+def prove_day(connection: Connection, on: date, at: datetime) -> KeptProof:
+    """Biên bản đối chiếu: the proof of a day as it stands now, numbered and kept with its hash."""
+    accounts = report(connection, on)
+    ways = three_ways(connection, on)
+    reasons = [reason for account in accounts for reason in account.keeps_open]
+    reasons += [
+        f"{way.gateway}: {way.difference_vnd} đ differ between ledger and statements"
+        for way in ways
+        if way.difference_vnd
+    ]
+    content = {
+        "on": on.isoformat(),
+        "closes": not reasons,
+        "keeps_open": reasons,
+        "three_ways": [asdict(way) | {"difference_vnd": way.difference_vnd} for way in ways],
+        "accounts": [account.as_json() for account in accounts],
+    }
+    return day_proofs.keep(connection, on, content, at, closes=not reasons)
+
+
+def close_month(connection: Connection, month: date, at: datetime) -> KeptProof:
+    """Khóa sổ tháng: only after the proof of its last day finds nothing open; then the ledger takes no entry of it."""
+    last = (month.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    kept = prove_day(connection, last, at)
+    if not kept.closes:
+        raise DoesNotHold("\n".join(kept.content["keeps_open"]))
+    close_period(connection, month, at)
+    audit.record(connection, "month_closed", f"{month:%Y-%m}", at, proof=kept.number)
+    return kept
+
+
+_THREE_WAYS = text("""
+    SELECT p.gateway,
+        coalesce(sum(p.amount_vnd) FILTER (WHERE p.state IN ('in_transit', 'settled', 'returned')
+            OR (p.state = 'cancelled' AND paid.paid)), 0)::bigint AS sent_vnd,
+        coalesce(sum(p.amount_vnd) FILTER (WHERE a.state IN ('success', 'returned')), 0)::bigint AS told_success_vnd,
+        coalesce(sum(p.amount_vnd) FILTER (WHERE a.state IN ('sending', 'pending', 'unknown')), 0)::bigint
+            AS told_open_vnd,
+        coalesce(sum(p.amount_vnd) FILTER (WHERE paid.paid), 0)::bigint AS statement_paid_vnd,
+        coalesce(sum(p.amount_vnd) FILTER (WHERE paid.returned), 0)::bigint AS statement_returned_vnd
+    FROM engine.payment p
+    LEFT JOIN engine.attempt a ON a.payment_id = p.payment_id AND a.state <> 'failed'
+    LEFT JOIN (
+        SELECT reference, bool_or(NOT returned) AS paid, bool_or(returned) AS returned
+        FROM reconciliation.matched_item WHERE kind = 'payment' AND run_id IS NOT NULL AND booked_on <= :on
+        GROUP BY reference
+    ) paid USING (reference)
+    WHERE p.state NOT IN ('planned', 'approved')
+    GROUP BY p.gateway ORDER BY p.gateway""")
 
 _MATCHED = text("""
     SELECT a.ledger_account, m.rule, count(DISTINCT m.item_id) AS lines,

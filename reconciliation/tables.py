@@ -292,3 +292,17 @@ decision = Table(
     Index("decision_by_break", "break_id"),
     Index("decision_by_match", "match_id"),
 )
+
+day_proof = Table(
+    "day_proof",
+    metadata,
+    Column("proof_no", BigInteger, Identity(always=True), primary_key=True),
+    Column("on_day", Date, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("closes", Boolean, nullable=False),
+    Column("made_at", _INSTANT, nullable=False),
+    Column("made_by", Text, nullable=False, server_default=text("engine.acting_person()")),
+    CheckConstraint("length(sha256) = 32"),
+    UniqueConstraint("on_day", "sha256"),
+)

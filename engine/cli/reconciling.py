@@ -1,14 +1,19 @@
 """Reconciliation from the command line."""
 
+import json
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from engine.cli.calling import As, AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_result, print_table
+from engine.errors import WrongInput
 from engine.payments import decisions as deciding
-from engine.reconcile import AccountReport, reconcile
+from engine.reconcile import AccountReport, close_month, prove_day, reconcile
 from reconciliation import decisions, matching
+from reconciliation.proof_book import write_proof
 from reconciliation.suggestions import suggest
 
 app = typer.Typer()
@@ -34,6 +39,39 @@ def reconcile_accounts(on: On = None, as_json: AsJson = False) -> None:
             err.print(reason, markup=False)
     if not reconciled.closes:
         raise typer.Exit(1)
+
+
+@app.command("prove-day")
+def prove_one_day(
+    on: On = None,
+    output: Annotated[Path | None, typer.Option("--output", help="A file ending in .xlsx or .json.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Biên bản đối chiếu ngày: ledger, gateways and statements, numbered and hashed; exit 1 if the day cannot close."""
+    if output is not None and output.suffix not in (".xlsx", ".json"):
+        raise WrongInput([f"{output}: the proof is written as .xlsx or .json"])
+    with opened() as installation, installation.database.transaction() as connection:
+        kept = prove_day(connection, day_of(installation, on), installation.clock().now())
+    if output is not None and output.suffix == ".xlsx":
+        write_proof(output, kept)
+    elif output is not None:
+        output.write_text(json.dumps(kept.as_json(), ensure_ascii=False, indent=2), encoding="utf-8")
+    print_json(kept.as_json()) if as_json else print_result(
+        {"number": kept.number, "sha256": kept.sha256, "closes": kept.closes, "keeps_open": kept.content["keeps_open"]},
+        as_json=False,
+    )
+    if not kept.closes:
+        raise typer.Exit(1)
+
+
+@app.command("close-month")
+def close_one_month(
+    month: Annotated[datetime, typer.Argument(formats=["%Y-%m"])], person: As, as_json: AsJson = False
+) -> None:
+    """Khóa sổ tháng: proves its last day, and closes the month and all before it for entries."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        kept = close_month(connection, month.date(), installation.clock().now())
+    print_result({"closed": f"{month:%Y-%m}", "proof": kept.number, "sha256": kept.sha256}, as_json)
 
 
 def _print_account(account: AccountReport) -> None:

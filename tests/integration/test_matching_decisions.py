@@ -15,12 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from engine.clock import VIET_NAM
 from engine.database import Database
 from engine.demonstration import month
+from engine.errors import DoesNotHold
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import decisions as deciding
 from engine.payments.agreement import require_agreement
 from engine.payments.proof import prove
 from engine.payments.settlement import import_statement
-from engine.reconcile import reconcile
+from engine.reconcile import close_month, prove_day, reconcile, three_ways
 from engine.settings import Settings
 from engine.statements import fetch_statements
 from engine.vault import Vault
@@ -28,10 +29,14 @@ from engine.workers.relay import work
 from gateways.simulator import process
 from ledger import balances
 from ledger.accounts import open_account
+from ledger.periods import closed_through
 from reconciliation import decisions, matching
 from reconciliation.breaks import BreakClass, open_breaks
+from reconciliation.day_proofs import content_hash
 from reconciliation.decisions import DecisionRefused
+from reconciliation.formats.sheets import read_xlsx
 from reconciliation.intake import register_account
+from reconciliation.proof_book import write_proof
 from reconciliation.references import make_reference
 from reconciliation.suggestions import suggest
 
@@ -189,3 +194,28 @@ def test_a_settled_payment_is_taken_back_with_a_reversing_entry_and_matched_by_t
         assert list(connection.scalars(states)) == ["settled", "settled"]
         require_agreement(connection)
         assert prove(connection, LATER).differences == ()
+        (way,) = three_ways(connection, LATER)
+        assert (way.difference_vnd, way.sent_vnd) == (0, way.statement_paid_vnd)
+        assert way.told_success_vnd == way.sent_vnd
+
+
+def test_the_proof_of_a_day_is_numbered_and_a_month_closes_only_on_it(books: Books, tmp_path: Path) -> None:
+    books.load(books.write("a", DAY, Line(-9_900)))
+    with books.database.transaction() as connection:
+        first = prove_day(connection, DAY, AT)
+        assert prove_day(connection, DAY, AT + timedelta(hours=1)).number == first.number
+        assert not first.closes
+        assert content_hash(first.content).hex() == first.sha256
+        with pytest.raises(DoesNotHold, match="unknown_to_us"):
+            close_month(connection, DAY, AT)
+    with books.database.transaction() as connection:
+        decision = decisions.prepare_write_off(connection, books.only_break(connection), "a fee", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+        second = close_month(connection, DAY, AT)
+        assert (second.closes, second.number > first.number) == (True, True)
+        assert closed_through(connection) == date(2026, 11, 1)
+    write_proof(tmp_path / "proof.xlsx", second)
+    with tmp_path.joinpath("proof.xlsx").open("rb") as file:
+        rows = [row.cells for row in read_xlsx(file)]
+    assert rows[0][1] == str(second.number)
+    assert rows[2][1] == second.sha256
