@@ -6,14 +6,13 @@ Our own adapters are listed here. A third party adds one from a distribution of 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Protocol
 
 import httpx2
 
+from gateways.adapter import Adapter
 from gateways.banks import simbank, simdrop
 from gateways.contract import Capabilities, Gateway, GatewaySettings
 from gateways.errors import Unsupported
@@ -24,35 +23,7 @@ ENTRY_POINT_GROUP = "thuchi.gateways"
 _VIET_NAM = timezone(timedelta(hours=7))
 
 
-class Connect(Protocol):
-    """Opens a gateway over the edition of its sheet that holds on `on`; reads keys, calls nothing."""
-
-    def __call__(
-        self,
-        gateway: str,
-        settings: GatewaySettings,
-        transport: httpx2.BaseTransport | None,
-        seconds_now: Callable[[], float],
-        on: date,
-    ) -> Gateway: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """What an adapter gives to the registry."""
-
-    describe: Callable[[str, date], Capabilities]
-    """The capability sheet under our name for the gateway, on a day."""
-    connect: Connect
-    bench: str | None = None
-    """`module:name` of its conformance bench (`gateways.conformance.bench`), loaded only when the suite runs."""
-
-
-_OURS = {
-    "simbank": Adapter(simbank.capabilities, simbank.connect, "gateways.conformance.simbank:SimBankBench"),
-    "simdrop": Adapter(simdrop.capabilities, simdrop.connect, "gateways.conformance.simdrop:SimDropBench"),
-    "post_office": Adapter(post_office.capabilities, post_office.connect, "gateways.conformance.cash:PostOfficeBench"),
-}
+_OURS = {"simbank": simbank.ADAPTER, "simdrop": simdrop.ADAPTER, "post_office": post_office.ADAPTER}
 
 
 def adapters() -> tuple[str, ...]:
@@ -97,5 +68,5 @@ def _loaded(name: str) -> Adapter:
         raise Unsupported(f"{name}: more than one distribution brings an adapter of this name")
     found = point.load()
     if not isinstance(found, Adapter):
-        raise Unsupported(f"{name}: {point.value} is no gateways.registry.Adapter")
+        raise Unsupported(f"{name}: {point.value} is no gateways.adapter.Adapter")
     return found

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from gateways.conformance.bench import Inquiry, LineFault, Mapped, Payment
-from gateways.conformance.host_to_host import FUND, HostToHostBench, account_of
+from gateways.conformance.host_to_host import FUND, VECTORS, HostToHostBench, account_of
 from gateways.contract import Gateway, GatewaySettings, Operation, Outcome
 from gateways.errors import Refused
 from gateways.filedrop import FileDrop
@@ -21,13 +21,15 @@ from gateways.simulator.post_office import PostOfficeSide
 class PostOfficeBench(HostToHostBench):
     """The post looks into the directory right after every list, pays, and settles at once."""
 
-    golden_name = "C72a-HD"
+    adapter = "post_office"
+    sheet = post_office.SHEET
+    vector = VECTORS / "post_office.csv"
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self._exchange = home / "exchange"
-        self.settings = GatewaySettings("post_office", self._exchange.as_uri(), "conformance", self.key)
-        self._gateway = open_gateway("post_office", self.settings)
+        self.settings = GatewaySettings(self.adapter, self._exchange.as_uri(), "conformance", self.key)
+        self._gateway = open_gateway(self.adapter, self.settings)
         self._side = PostOfficeSide(self.bank_home, self._exchange)
         self._hidden: set[str] = set()
 
@@ -40,7 +42,7 @@ class PostOfficeBench(HostToHostBench):
         return self.home / "post"
 
     def restart(self) -> None:
-        self._gateway = open_gateway("post_office", self.settings)
+        self._gateway = open_gateway(self.adapter, self.settings)
 
     def pay(self, payment: Payment) -> Outcome:
         outcome = self._dropped(payment)
@@ -89,10 +91,10 @@ class PostOfficeBench(HostToHostBench):
                 return Outcome.UNKNOWN if inquiry.found is None else Outcome.FAILED
 
     def vector_problems(self) -> Iterator[str]:
-        return self.golden_problems()
+        return self.written_vector_problems()
 
     def codes(self) -> Iterator[Mapped]:
-        documented = {code: row["outcome"] for code, row in read_sheet(post_office.SHEET, self.today)["codes"].items()}
+        documented = {code: row["outcome"] for code, row in read_sheet(self.sheet, self.today)["codes"].items()}
         for number, (code, word) in enumerate((documented | {"99": "unknown", "": "unknown"}).items()):
             reference = f"CF02N{number}"
             self._put(reference, _settlement(reference, code, 4_250_000 if word == "success" else 0))
@@ -162,15 +164,15 @@ class PostOfficeBench(HostToHostBench):
     def environment_problems(self) -> Iterator[str]:
         """Directories are reached without keys of ours; an address of another kind is refused."""
         try:
-            open_gateway("post_office", replace(self.settings, base_url="https://post.example.vn"))
+            open_gateway(self.adapter, replace(self.settings, base_url="https://post.example.vn"))
         except Refused:
             return
         yield "an address that is no directory was not refused"
 
     def gateway_without(self, operation: Operation) -> Gateway:
-        sheet = dict(read_sheet(post_office.SHEET, self.today))
+        sheet = dict(read_sheet(self.sheet, self.today))
         sheet["operations"] = [name for name in sheet["operations"] if name != operation]
-        return post_office.over("post_office", sheet, FileDrop(self._exchange, time.time))
+        return post_office.over(self.adapter, sheet, FileDrop(self._exchange, time.time))
 
     def close(self) -> None:
         self._gateway.close()

@@ -12,11 +12,13 @@ from pathlib import Path
 import httpx2
 
 from gateways.banks import simbank
+from gateways.banks.host_to_host import profile_on
 from gateways.conformance.bench import Inquiry, LineFault, Mapped, Payment
 from gateways.conformance.host_to_host import (
     FIRST_DAY,
     FUND,
     RETURNING_ACCOUNT,
+    VECTORS,
     HostToHostBench,
     at_nine,
     status_documents,
@@ -49,7 +51,8 @@ class SimBankBench(HostToHostBench):
     """The adapter named in `adapter`, against the simulated bank."""
 
     adapter = "simbank"
-    golden_name = "pain.001.001.09"
+    sheet = simbank.SHEET
+    vector = VECTORS / "simbank.xml"
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
@@ -110,7 +113,7 @@ class SimBankBench(HostToHostBench):
         return self.pay(payment)
 
     def vector_problems(self) -> Iterator[str]:
-        yield from self.golden_problems()
+        yield from self.written_vector_problems()
         seen: list[httpx2.Request] = []
 
         def keep(request: httpx2.Request) -> httpx2.Response:
@@ -136,7 +139,7 @@ class SimBankBench(HostToHostBench):
     def codes(self) -> Iterator[Mapped]:
         payment = Payment("CF02A")
         content = self.file(payment)
-        documented = dict(read_sheet(simbank.SHEET, self.today)["submit_codes"])
+        documented = dict(read_sheet(self.sheet, self.today)["submit_codes"])
         documented |= {"202 NEW_CODE": "unknown", "422 ZZ99": "unknown", "418 ACCEPTED": "unknown"}
         for code, word in documented.items():
             status, _, told = code.partition(" ")
@@ -243,7 +246,7 @@ class SimBankBench(HostToHostBench):
         sheet = self._gateway.capabilities
         wire = Wire(self.settings, None, time.time)
         less = replace(sheet, operations=sheet.operations - {operation})
-        return HostToHostBank(less, simbank.profile(self.today), OverHttps(wire, {}))
+        return HostToHostBank(less, profile_on(self.sheet, self.today), OverHttps(wire, {}))
 
     def close(self) -> None:
         self._gateway.close()

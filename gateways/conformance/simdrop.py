@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateways.banks import simdrop
-from gateways.banks.directory import bic_of
+from gateways.banks.host_to_host import profile_on
 from gateways.conformance.bench import Inquiry, LineFault, Mapped, Payment
 from gateways.conformance.host_to_host import (
     FIRST_DAY,
     FUND,
     RETURNING_ACCOUNT,
+    VECTORS,
     HostToHostBench,
     at_nine,
     status_documents,
@@ -22,9 +23,7 @@ from gateways.contract import Gateway, GatewaySettings, Operation, Outcome
 from gateways.filedrop import FileDrop
 from gateways.iso20022.host_to_host import HostToHostBank
 from gateways.iso20022.over_files import OverFiles
-from gateways.iso20022.profile import profile_of
 from gateways.registry import open_gateway
-from gateways.sheets import read_sheet
 from gateways.simulator.bank import Bank
 from gateways.simulator.bank_files import BankFiles
 from gateways.simulator.reports import Listing
@@ -33,7 +32,9 @@ from gateways.simulator.reports import Listing
 class SimDropBench(HostToHostBench):
     """The bank looks into the directory right after every file, and answers at once unless it is told not to."""
 
-    golden_name = "pain.001.001.03"
+    adapter = "simdrop"
+    sheet = simdrop.SHEET
+    vector = VECTORS / "simdrop.xml"
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
@@ -41,7 +42,7 @@ class SimDropBench(HostToHostBench):
         self._bank.set_clock(self._at)
         self._bank.open_account(FUND, "BHXH VIET NAM", 10**14, self._at)
         self._exchange = home / "exchange"
-        self.settings = GatewaySettings("simdrop", self._exchange.as_uri(), "conformance", self.key)
+        self.settings = GatewaySettings(self.adapter, self._exchange.as_uri(), "conformance", self.key)
         self._gateway = self.opened()
         self._side = BankFiles(self._bank, self._exchange)
         self._hidden: set[str] = set()
@@ -59,7 +60,7 @@ class SimDropBench(HostToHostBench):
         return at_nine(self.today or FIRST_DAY)
 
     def opened(self) -> Gateway:
-        return open_gateway("simdrop", self.settings)
+        return open_gateway(self.adapter, self.settings)
 
     def restart(self) -> None:
         self._gateway = self.opened()
@@ -104,7 +105,7 @@ class SimDropBench(HostToHostBench):
                 return Outcome.UNKNOWN if inquiry.found is None else Outcome.FAILED
 
     def vector_problems(self) -> Iterator[str]:
-        return self.golden_problems()
+        return self.written_vector_problems()
 
     def codes(self) -> Iterator[Mapped]:
         for number, (code, outcome, document) in enumerate(status_documents("CF02A")):
@@ -168,14 +169,14 @@ class SimDropBench(HostToHostBench):
     def environment_problems(self) -> Iterator[str]:
         """Directories are reached without keys of ours; an address of another kind is refused."""
         try:
-            open_gateway("simdrop", replace(self.settings, base_url="https://bank.example.vn"))
+            open_gateway(self.adapter, replace(self.settings, base_url="https://bank.example.vn"))
         except Exception:  # noqa: BLE001 - any refusal will do
             return
         yield "an address that is no directory was not refused"
 
     def gateway_without(self, operation: Operation) -> Gateway:
         sheet = self._gateway.capabilities
-        how = profile_of(read_sheet(simdrop.SHEET, self.today), bic_of)
+        how = profile_on(self.sheet, self.today)
         delivery = OverFiles(FileDrop(self._exchange, time.time), how.report_names, how.statement_names)
         return HostToHostBank(replace(sheet, operations=sheet.operations - {operation}), how, delivery)
 

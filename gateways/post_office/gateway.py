@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote, urlsplit
 
 import httpx2
 
 from gateways import sheets
+from gateways.adapter import Adapter
+from gateways.banks.host_to_host import drop_of
 from gateways.contract import (
     AccountQuestion,
     BatchAnswer,
@@ -27,7 +28,7 @@ from gateways.contract import (
     StatusReport,
     VerifiedAccount,
 )
-from gateways.errors import Ambiguous, BadDocument, Refused, Unsupported
+from gateways.errors import Ambiguous, BadDocument, Unsupported
 from gateways.filedrop import FileDrop
 from gateways.integrity import require_same_message
 from gateways.iso20022.over_files import OverFiles
@@ -109,15 +110,14 @@ def capabilities(gateway: str, on: date = date.max) -> Capabilities:
 def connect(
     gateway: str,
     settings: GatewaySettings,
-    transport: httpx2.BaseTransport | None,
+    transport: httpx2.BaseTransport | None,  # noqa: ARG001 - files need none
     seconds_now: Callable[[], float],
     on: date,
 ) -> Gateway:
-    address = urlsplit(settings.base_url)
-    if address.scheme != "file" or transport is not None:
-        raise Refused(f"{settings.base_url}: files are exchanged through a directory, `file:///…`")
-    drop = FileDrop(Path(unquote(address.path)), seconds_now)
-    return over(gateway, sheets.read_sheet(SHEET, on), drop)
+    return over(gateway, sheets.read_sheet(SHEET, on), drop_of(settings, seconds_now))
+
+
+ADAPTER = Adapter(capabilities, connect, "gateways.conformance.cash:PostOfficeBench")
 
 
 def over(gateway: str, sheet: Mapping[str, Any], drop: FileDrop) -> PostOffice:

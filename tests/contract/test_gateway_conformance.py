@@ -22,7 +22,9 @@ import gateways.http
 import gateways.recording
 from engine.cli import app
 from gateways import registry
+from gateways.banks import simdrop
 from gateways.conformance import suite
+from gateways.conformance.host_to_host import VECTORS
 from gateways.conformance.simbank import SimBankBench
 from gateways.contract import (
     AccountQuestion,
@@ -292,12 +294,20 @@ def test_one_planted_fault_is_red_in_its_row_alone(row: int, tmp_path: Path) -> 
 
 
 def test_the_files_of_the_vectors_are_valid() -> None:
-    golden = json.loads((Path(suite.__file__).parent / "golden.json").read_text("utf-8"))
+    for name, message in (("simbank", "pain.001.001.09"), ("simdrop", "pain.001.001.03")):
+        validate((VECTORS / f"{name}.xml").read_bytes(), message)
 
-    messages = [message for message in golden if message.startswith("pain")]
-    for message in messages:
-        validate(golden[message].encode(), message)
-    assert len(messages) == 2
+
+def test_an_adapter_without_a_vector_of_its_own_is_told_where_to_find_one(tmp_path: Path) -> None:
+    class Unwritten(SimBankBench):
+        vector = tmp_path / "vector.xml"
+
+    bench = Unwritten(tmp_path / "home")
+    row = suite.row_of(bench, 1)
+    bench.close()
+
+    assert "keep it as" in row.problems[0]
+    assert (tmp_path / "home" / "vector.xml").read_bytes() == (VECTORS / "simbank.xml").read_bytes()
 
 
 def test_the_command_prints_fifteen_rows_and_an_unknown_adapter_is_refused() -> None:
@@ -310,16 +320,18 @@ def test_the_command_prints_fifteen_rows_and_an_unknown_adapter_is_refused() -> 
 
 
 THIRD_PARTY = """
-from dataclasses import replace
-from gateways.banks import simdrop
-from gateways.registry import Adapter
+from pathlib import Path
+from gateways.banks.host_to_host import files_bank
 
-def capabilities(gateway, on):
-    return replace(simdrop.capabilities(gateway, on), bank_name="Ngan hang cua nguoi khac")
-
-ADAPTER = Adapter(capabilities, simdrop.connect, "gateways.conformance.simdrop:SimDropBench")
-SIMBANK = ADAPTER
+SHEET = Path(__file__).with_suffix(".yaml")
+ADAPTER = files_bank(SHEET, "thuchi_mybank_bench:MyBankBench")
 NOTHING = "no adapter"
+"""
+BENCH = """
+from gateways.conformance.simdrop import SimDropBench
+
+class MyBankBench(SimDropBench):
+    adapter = "mybank"
 """
 
 
@@ -327,12 +339,15 @@ NOTHING = "no adapter"
 def third_party(tmp_path: Path) -> Path:
     """A distribution as pip leaves it in a site directory: a module and its metadata."""
     (tmp_path / "thuchi_mybank.py").write_text(THIRD_PARTY)
+    (tmp_path / "thuchi_mybank_bench.py").write_text(BENCH)
+    sheet = simdrop.SHEET.read_text("utf-8").replace("Ngân hàng Mô phỏng (SimBank), trao đổi tệp", "Ngân hàng khác")
+    (tmp_path / "thuchi_mybank.yaml").write_text(sheet, "utf-8")
     metadata = tmp_path / "thuchi_mybank-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: thuchi-mybank\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
         f"[{registry.ENTRY_POINT_GROUP}]\nmybank = thuchi_mybank:ADAPTER\n"
-        "simbank = thuchi_mybank:SIMBANK\nnothing = thuchi_mybank:NOTHING\n"
+        "simbank = thuchi_mybank:ADAPTER\nnothing = thuchi_mybank:NOTHING\n"
     )
     return tmp_path
 
@@ -342,7 +357,7 @@ def test_an_adapter_of_another_distribution_is_found_used_and_conforms(third_par
     script = (
         "from gateways.registry import adapters, capabilities_of; from gateways.errors import Unsupported\n"
         "assert 'mybank' in adapters() and adapters().count('simbank') == 1\n"
-        "assert capabilities_of('ours', 'mybank').bank_name == 'Ngan hang cua nguoi khac'\n"
+        "assert capabilities_of('ours', 'mybank').bank_name == 'Ngân hàng khác'\n"
         "assert 'SimBank' in capabilities_of('ours', 'simbank').bank_name\n"
         "try: capabilities_of('ours', 'nothing')\n"
         "except Unsupported as error: print(error)\n"
@@ -351,7 +366,7 @@ def test_an_adapter_of_another_distribution_is_found_used_and_conforms(third_par
     told = subprocess.run(
         [sys.executable, "-c", script], env=environment, cwd=third_party, check=True, capture_output=True, text=True
     )
-    assert "is no gateways.registry.Adapter" in told.stdout
+    assert "is no gateways.adapter.Adapter" in told.stdout
 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "gateways.conformance.plugin", "-p", "no:cacheprovider"]
     command += ["--pyargs", "gateways.conformance", "--gateway", "mybank"]

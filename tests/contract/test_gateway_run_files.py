@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from gateways.banks import simbank, simdrop
-from gateways.banks.directory import bic_of
+from gateways.banks.host_to_host import profile_on
 from gateways.contract import AccountQuestion, Capabilities, CategoryPurpose, Instruction, Rail
 from gateways.errors import BadBatch
 from gateways.iso20022 import acmt023
 from gateways.iso20022.host_to_host import HostToHostBank
-from gateways.iso20022.profile import profile_of
 from gateways.iso20022.run_files import RunOrder, Wanted, portions, write_files
 from gateways.iso20022.schemas import validate
-from gateways.sheets import read_sheet
 
 DAYS = (date(2026, 12, 1), date(2026, 12, 2))
 LIMITS = replace(simbank.capabilities("simbank"), max_lines_per_file=3, max_total_per_file_vnd=1_000_000_000)
@@ -95,7 +93,7 @@ def test_an_amount_that_no_rail_takes_is_refused() -> None:
 def test_files_of_a_run_are_valid_in_the_version_that_the_bank_s_profile_names(
     tmp_path: Path, sheet: Path, limits: Capabilities, message: str
 ) -> None:
-    bank = HostToHostBank(limits, profile_of(read_sheet(sheet, date.max), bic_of), None)  # type: ignore[arg-type]
+    bank = HostToHostBank(limits, profile_on(sheet, date.max), None)  # type: ignore[arg-type]
     payments = [wanted(number, 4_000_000, CategoryPurpose.PENSION, DAYS[0]) for number in range(7)]
 
     (file,) = write_files(bank, RUN, payments, tmp_path)
@@ -109,7 +107,7 @@ def test_files_of_a_run_are_valid_in_the_version_that_the_bank_s_profile_names(
 def test_what_a_profile_says_stands_in_the_file(tmp_path: Path) -> None:
     bank = HostToHostBank(
         simdrop.capabilities("simdrop"),
-        profile_of(read_sheet(simdrop.SHEET, date.max), bic_of),
+        simdrop.profile(),
         delivery=None,  # type: ignore[arg-type]
     )
     (file,) = write_files(bank, RUN, [wanted(1, 4_000_000, CategoryPurpose.PENSION, DAYS[0])], tmp_path)
