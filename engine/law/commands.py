@@ -56,6 +56,8 @@ def show(
         typer.echo(f"  {value.citation.vietnamese} ({value.citation.english}); {value.confidence}")
         if value.doubtful:
             typer.echo(f"  {', '.join(f'{key}: {word}' for key, word in value.doubtful.items())}")
+    for gap in found.gaps if on is None else ():
+        typer.echo(f"\n{gap.starts_on} – {gap.ends_on}: không có giá trị / no value ({gap.why})")
 
 
 @app.command("assess")
@@ -276,6 +278,9 @@ def _parameter_json(parameter: Parameter, values: tuple[DatedValue, ...]) -> dic
         "label": parameter.label,
         "unit": parameter.unit,
         "law_version": law_version(),
+        "unknown": [
+            {"from": gap.starts_on.isoformat(), "to": gap.ends_on.isoformat(), "why": gap.why} for gap in parameter.gaps
+        ],
         "values": [
             {
                 "from": value.starts_on.isoformat(),

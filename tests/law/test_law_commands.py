@@ -85,12 +85,24 @@ def test_without_a_date_all_values_are_shown() -> None:
     assert "Nghị định 162/2026/NĐ-CP" in result.stdout
 
 
+def test_years_that_nobody_has_read_are_shown_as_such() -> None:
+    shown = json.loads(CliRunner().invoke(app, ["show", "wage_indices", "--json"]).stdout)
+
+    assert [gap["from"] for gap in shown["unknown"]] == ["2016-01-01", "2018-01-01", "2021-01-01", "2023-01-01"]
+    text = CliRunner().invoke(app, ["show", "wage_indices"]).stdout
+    assert "2023-01-01 – 2023-12-31: không có giá trị / no value (the table of Circular 01/2023" in text
+    for on, index in (("2026-08-01", "5.81"), ("2024-12-01", "5.43")):
+        held = json.loads(CliRunner().invoke(app, ["show", "wage_indices", "--on", on, "--json"]).stdout)
+        assert held["value"]["1994"] == index
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["show", "nothing"], "there is no parameter 'nothing'"),
         (["show", "reference_level", "--on", "1990-01-01"], "values exist from 1993-04-01"),
         (["show", "reference_level", "--on", "soon"], "'soon' is not a date"),
+        (["show", "wage_indices", "--on", "2023-05-01"], "values exist from 2017-01-01 to 2017-12-31, from 2020"),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(arguments: list[str], problem: str) -> None:
