@@ -134,6 +134,17 @@ def post_directly(address: str, case: str, accounts: int, seconds: float) -> int
         engine.dispose()
 
 
+def post_alone(address: str, case: str, accounts: int, seconds: float) -> int:
+    """A `Poster` with nobody to share it: the entry is the whole transaction, so it is one journey and no more."""
+    engine = create_engine(sqlalchemy_url(address))
+    draw = random.Random()
+    try:
+        with Poster(engine, lambda: AT) as poster:
+            return _until(seconds, lambda: poster.post(entry(time_ordered_key(), transfer(draw, case, accounts))))
+    finally:
+        engine.dispose()
+
+
 def post_by_pgledger(address: str, case: str, accounts: int, seconds: float) -> int:
     draw = random.Random()
     with psycopg.connect(address) as connection:
@@ -355,7 +366,10 @@ def singles(place: Place, peer: Place | None, accounts: int, seconds: float, rou
         systems["post"] = lambda clients, case=case: in_processes(  # type: ignore[misc]
             post_directly, place.application, case, accounts, clients, seconds
         )
-        systems["Poster"] = lambda clients, case=case: through_poster(  # type: ignore[misc]
+        systems["Poster for each"] = lambda clients, case=case: in_processes(  # type: ignore[misc]
+            post_alone, place.application, case, accounts, clients, seconds
+        )
+        systems["Poster shared"] = lambda clients, case=case: through_poster(  # type: ignore[misc]
             place.application, case, accounts, clients, seconds
         )
         found: dict[tuple[str, int], list[float]] = {}

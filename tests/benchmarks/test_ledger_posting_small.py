@@ -27,6 +27,7 @@ def place() -> Iterator[Place]:
 def test_singles_are_measured(place: Place) -> None:
     for case in ("uniform", "hot", "limited"):
         assert ledger_posting.post_directly(place.application, case, ACCOUNTS, 0.1) > 0
+        assert ledger_posting.post_alone(place.application, case, ACCOUNTS, 0.1) > 0
         assert ledger_posting.through_poster(place.application, case, ACCOUNTS, 4, 0.1) > 0
     assert ledger_posting.in_processes(ledger_posting.insert_rows, place.superuser, "", 0, 1, 0.1) > 0
 
