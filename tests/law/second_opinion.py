@@ -55,6 +55,10 @@ def base_salary(month: int) -> int:
     return int(_at(BASE_SALARY, month)) * 1000
 
 
+def minimum_wage(month: int, region: str) -> int:
+    return int(_at(REGIONS, month)[["I", "II", "III", "IV"].index(region)]) * 1000
+
+
 def half_up(amount: Fraction) -> int:
     return int(amount + Fraction(1, 2)) if amount >= 0 else -int(-amount + Fraction(1, 2))
 
@@ -346,7 +350,7 @@ def contribution(month: int, region: str, worker: Mapping[str, Any], *, relieved
     if worker.get("unpaid_days", 0) >= 14:
         return {}
     level, new = base_salary(month), first_of(month) >= NEW_LAW
-    lowest_wage = _at(REGIONS, month)[["I", "II", "III", "IV"].index(region)] * 1000
+    lowest_wage = minimum_wage(month, region)
     wage, category = worker["wage"], worker.get("category", "a")
     if category == "k":
         base = max(level, min(wage, 20 * level)) if new else level
@@ -433,7 +437,7 @@ def unemployment(average_vnd: int, months_paid: int, region: str, month: int) ->
     if months_paid < 12:
         return 0, 0
     months = min(12, 3 + max(0, months_paid - 36) // 12)
-    cap = 5 * _at(REGIONS, month)[["I", "II", "III", "IV"].index(region)] * 1000
+    cap = 5 * minimum_wage(month, region)
     return months, half_up(min(Fraction(average_vnd * 60, 100), Fraction(cap)))
 
 

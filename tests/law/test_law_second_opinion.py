@@ -209,10 +209,12 @@ def test_an_employer_month_agrees_by_worker_and_fund() -> None:
     for _ in range(DRAWN):
         month = random.randrange(2016 * 12, 2027 * 12)
         region, relieved = random.choice(["I", "II", "III", "IV"]), random.random() < 0.3
+        level, lowest = second_opinion.base_salary(month), second_opinion.minimum_wage(month, region)
+        edges = [level, 20 * level, lowest, 20 * lowest]
         staff = [
             {
                 "name": f"worker {place}",
-                "wage": random.choice([random.randrange(0, 120_000_000), random.randrange(2_000_000, 6_000_000)]),
+                "wage": random.choice([random.randrange(0, 120_000_000), *edges]) + random.choice([-1, 0, 1]) + 1,
                 **random.choice([{}, {}, {"worker": "foreign"}, {"unpaid_working_days": random.choice([13, 14])}]),
                 **random.choice([{}, {}, {}, {"category": random.choice(["a", "k", "l", "m"])}]),
             }
