@@ -8,6 +8,7 @@ from pathlib import Path
 from gateways.conformance.bench import Bench, Inquiry, LineFault, Payment
 from gateways.contract import Outcome
 from gateways.errors import BadBatch, Unsupported
+from gateways.providers import providers
 from gateways.registry import adapter_of
 
 _NAMES = (
@@ -16,6 +17,7 @@ _NAMES = (
     """Lê & <Con> 'Ơ' "Ư\"""",
 )
 _LONGEST_NAME = 140
+_WALLETS = "gateways.conformance.wallets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +191,17 @@ def row_of(bench: Bench, number: int) -> Row:
 
 
 def open_bench(adapter: str, home: Path) -> Bench:
-    """The bench that an adapter brings."""
-    place = adapter_of(adapter).bench
-    if place is None:
+    """The bench that an adapter of files brings, or that of a provider that is asked one payment at a time."""
+    if adapter in providers():
+        place = f"{_WALLETS}:{adapter}"
+        found = import_module(_WALLETS).BENCHES.get(adapter)
+    else:
+        place = adapter_of(adapter).bench or ""
+        module, _, name = place.partition(":")
+        found = getattr(import_module(module), name) if place else None
+    if found is None:
         raise Unsupported(f"{adapter} brings no conformance bench")
-    module, _, name = place.partition(":")
-    bench = getattr(import_module(module), name)(home)
+    bench = found(home)
     if not isinstance(bench, Bench):
         raise Unsupported(f"{place} is no conformance bench")
     return bench
