@@ -151,7 +151,8 @@ def _pay(
         return 200, told | {"resultCode": _OUT_OF_RANGE}
     if amount_vnd > purse.balance_vnd(NAME):
         return 200, told | {"resultCode": _NO_FUNDS}
-    about = {"number": number, "text": asked["orderInfo"], "notification_url": asked.get("ipnUrl", "")}
+    about = {"number": number, "name": receiver_name(purse, asked), "text": asked["orderInfo"]}
+    about |= {"notification_url": asked.get("ipnUrl", "")}
     return 200, told | _state(purse.take(NAME, "payout", reference, amount_vnd, request, about))
 
 
@@ -219,6 +220,11 @@ def receiver_number(purse: Purse, asked: dict[str, Any]) -> str | None:
     """The wallet or account number of a payout, opened with the provider's own key."""
     receiver = _receiver(asked, purse.merchant(NAME)) or {}
     return receiver.get("walletId") or receiver.get("bankAccountNo") or receiver.get("bankCardNo")
+
+
+def receiver_name(purse: Purse, asked: dict[str, Any]) -> str:
+    receiver = _receiver(asked, purse.merchant(NAME)) or {}
+    return str(receiver.get("walletName") or receiver.get("bankAccountHolderName") or "")
 
 
 def _receiver(asked: dict[str, Any], merchant: dict[str, str]) -> dict[str, Any] | None:

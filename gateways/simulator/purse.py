@@ -171,11 +171,16 @@ class Purse(PurseState):
         self.apply(event)
 
 
-def credited(home: Path) -> list[dict[str, Any]]:
-    """Every payout whose money left, read from the books alone; works while the simulation is stopped."""
+def orders_of(home: Path) -> list[Order]:
+    """Every order of every provider, read from the books alone."""
     state = PurseState()
     for event in events(home / FOLDER):
         state.apply(event)
+    return state.orders()
+
+
+def credited(home: Path) -> list[dict[str, Any]]:
+    """Every payout whose money left, read from the books alone; works while the simulation is stopped."""
     return [
         {
             "reference": order.reference,
@@ -183,6 +188,6 @@ def credited(home: Path) -> list[dict[str, Any]]:
             "amount_vnd": order.amount_vnd,
             "credits": order.times_done,
         }
-        for order in state.orders()
+        for order in orders_of(home)
         if order.kind == "payout" and order.times_done
     ]
