@@ -16,7 +16,7 @@ from engine.errors import DoesNotHold
 from engine.payments.settlement import Applied, apply_matches
 from ledger import balances
 from ledger.periods import close_period
-from reconciliation import breaks, day_proofs, matching, proof
+from reconciliation import breaks, day_proofs, matching, news, proof
 from reconciliation.breaks import Break
 from reconciliation.day_proofs import KeptProof
 from reconciliation.proof import AccountProof
@@ -57,6 +57,8 @@ class AccountReport:
     proof: AccountProof
     matched: tuple[MatchedLines, ...]
     breaks: tuple[OpenClass, ...]
+    told_early: tuple[int, int]
+    """Of what is expected and not booked yet, how much early news has told of: count and đồng."""
 
     @property
     def keeps_open(self) -> tuple[str, ...]:
@@ -79,6 +81,8 @@ class AccountReport:
             "expected": proven.expected,
             "expected_vnd": proven.expected_vnd,
             "waiting": proven.waiting,
+            "told_early": self.told_early[0],
+            "told_early_vnd": self.told_early[1],
             "matched": [asdict(each) for each in self.matched],
             "breaks": [_as_json(each) for each in self.breaks],
             "keeps_open": list(self.keeps_open),
@@ -126,6 +130,7 @@ def report(connection: Connection, on: date) -> tuple[AccountReport, ...]:
     matched = defaultdict(list)
     for row in connection.execute(_MATCHED, {"on": on}):
         matched[row.ledger_account].append(MatchedLines(row.rule, row.lines, row.amount_vnd))
+    early = news.told_early(connection)
     open_breaks = defaultdict(list)
     for found in breaks.open_breaks(connection, on):
         open_breaks[found.ledger_account].append(found)
@@ -134,6 +139,7 @@ def report(connection: Connection, on: date) -> tuple[AccountReport, ...]:
             proof=account,
             matched=tuple(matched[account.ledger_account]),
             breaks=_by_class(open_breaks[account.ledger_account], on),
+            told_early=early.get(account.ledger_account, (0, 0)),
         )
         for account in proof.prove(connection, on, lambda code, day: balances.balance(connection, code, on=day).vnd)
     )

@@ -306,3 +306,21 @@ day_proof = Table(
     CheckConstraint("length(sha256) = 32"),
     UniqueConstraint("on_day", "sha256"),
 )
+
+news = Table(
+    "news",
+    metadata,
+    Column("news_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("file_id", Integer, ForeignKey("reconciliation.statement_file.file_id"), nullable=False),
+    Column("own_account_id", Integer, ForeignKey("reconciliation.own_account.own_account_id"), nullable=False),
+    Column("sign", Text, nullable=False),
+    Column("amount_vnd", BigInteger, nullable=False),
+    Column("told_on", Date),
+    Column("booked", Boolean, nullable=False),
+    Column("reference", Text),
+    Column("place", Text, nullable=False),
+    CheckConstraint(_SIGNS),
+    CheckConstraint("amount_vnd >= 0"),
+    Index("news_by_reference", "reference", postgresql_where=text("reference IS NOT NULL")),
+    Index("news_by_file", "file_id"),
+)

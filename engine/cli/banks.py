@@ -100,6 +100,7 @@ def _told(imported: ImportedStatement) -> dict[str, object]:
         "already": imported.intake.already,
         "settled": imported.settled,
         "returned": imported.returned,
+        "early_lines": imported.early_lines,
         **asdict(imported.receipts),
     }
 

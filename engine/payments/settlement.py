@@ -22,7 +22,7 @@ from ledger import book
 from ledger.accounts import open_account
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
-from reconciliation import intake, matching
+from reconciliation import intake, matching, news
 from reconciliation.intake import Intake
 
 
@@ -47,10 +47,20 @@ class ImportedStatement:
     settled: int
     returned: int
     receipts: ReceiptsApplied
+    early_lines: int = 0
+    """Lines of news of a day that is not closed; they settle nothing."""
 
 
 def import_statement(connection: Connection, vault: Vault, path: Path, at: datetime) -> ImportedStatement:
     """Nhận sao kê: loads one statement file and applies what it proves. Refused files raise and change nothing."""
+    if news.is_news(path):
+        told = news.load_news(
+            connection, path, fingerprint=lambda account: vault.fingerprint("account", account), recorded_at=at
+        )
+        if not told.already:
+            audit.record(connection, "news_imported", path.name, at, lines=told.lines)
+        kept = Intake(told.file_id, told.already, statements=0, entries=0, items=0)
+        return ImportedStatement(kept, None, 0, 0, ReceiptsApplied(0, 0, 0), told.lines)
     loaded = intake.load_statement(
         connection,
         path,

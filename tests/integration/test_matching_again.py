@@ -66,6 +66,26 @@ def test_what_was_expected_after_its_statement_is_found_once(
     assert not again.closes
 
 
+def test_early_news_is_kept_and_settles_nothing(
+    database: Database, vault: Vault, own_account: int, tmp_path: Path
+) -> None:
+    lines = [Line(-3_000_000, make_reference("PN", 1)), Line(-1_000, text="phi")]
+    statement = Paper(ACCOUNT, 7_000_000).statement(tmp_path / "a.xml", DAY, lines)
+    early = tmp_path / "early.xml"
+    words = statement.read_text().replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn").replace("camt.053", "camt.054")
+    early.write_text(words.replace("<Stmt>", "<Ntfctn>").replace("</Stmt>", "</Ntfctn>"))
+    with database.transaction() as connection:
+        _expect(connection, own_account, 1, 3_000_000)
+        told = import_statement(connection, vault, early, AT)
+        assert (told.intake.already, told.early_lines, told.settled) == (False, 2, 0)
+        assert import_statement(connection, vault, early, AT).intake.already
+        (account,) = reconcile(connection, DAY, AT).accounts
+        assert (account.told_early, account.matched, account.proof.statement_vnd) == ((1, 3_000_000), (), None)
+        import_statement(connection, vault, statement, AT)
+        (account,) = reconcile(connection, DAY, AT).accounts
+        assert (account.told_early, account.matched[0].lines) == ((0, 0), 1)
+
+
 def test_working_days_pass_over_tet_and_week_ends() -> None:
     assert working_days_between(date(2026, 2, 13), date(2026, 2, 23)) == 1
     assert working_days_between(date(2026, 11, 6), date(2026, 11, 9)) == 1
