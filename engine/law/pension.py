@@ -1,6 +1,6 @@
 """The pension (lương hưu): who gets one, from which month, and how much."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -273,21 +273,25 @@ def _refusal(
     if not old_enough:
         return Refusal.AGE
     needed = law.at("qualifying_months", on)
-    if early_months:
-        long_enough = compulsory >= needed.value["impaired"]
-    else:
-        long_enough = compulsory >= needed.value["ordinary"] or (
-            compulsory < months and months >= needed.value["voluntary"]
-        )
+    shortest = needed.value["impaired"] if early_months else _shortest_time(facts, needed.value)
+    # Mixed careers too short in the compulsory part count all their months, but not when ability to work is reduced.
+    mixed = not early_months and compulsory < months and months >= needed.value["voluntary"]
+    long_enough = compulsory >= shortest or mixed
     record.find(
         _TIME_CONDITION,
         needed.citation,
         long_enough,
         {"contribution_months": months, "compulsory_months": compulsory},
-        f"{compulsory} / {months} ≥ {needed.value['impaired' if early_months else 'ordinary']}",
+        f"{compulsory} / {months} ≥ {shortest}",
         (needed,),
     )
     return None if long_enough else Refusal.CONTRIBUTION_TIME
+
+
+def _shortest_time(facts: PensionFacts, needed: Mapping[str, int]) -> int:
+    """Months for a pension at the age itself; Law 58/2014 Article 54(3) asked less of women in commune offices."""
+    in_office = facts.category is Category.COMMUNE_OFFICIAL and facts.sex is Sex.FEMALE
+    return needed.get("commune_women", needed["ordinary"]) if in_office else needed["ordinary"]
 
 
 def _allowed_early(facts: PensionFacts, on: date, law: Parameters) -> bool:

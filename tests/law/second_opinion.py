@@ -245,7 +245,8 @@ def pension(given: Mapping[str, Any]) -> dict[str, Any]:
         enough = len(compulsory) >= 240
     else:
         needed = 180 if on >= NEW_LAW else 240
-        enough = len(compulsory) >= needed or (bool(voluntary) and total >= needed)
+        commune_woman = sex == "F" and given.get("category") == "k"
+        enough = len(compulsory) >= (180 if commune_woman else needed) or (bool(voluntary) and total >= needed)
     if not enough:
         return {**result, "eligible": False, "reason": "contribution_time"}
     mean = average(history, on)

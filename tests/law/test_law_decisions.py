@@ -118,6 +118,23 @@ def test_a_mixed_career_with_a_gap_counts_each_scheme_by_its_own_months() -> Non
     assert result["amount"] == 2_269_552  # 2,269,552.48; 96 compulsory months: no lowest pension
 
 
+@pytest.mark.parametrize(("sex", "category", "eligible"), [("F", "k", True), ("F", "a", False), ("M", "k", False)])
+def test_women_in_commune_offices_needed_fifteen_years_under_the_old_law(
+    sex: str, category: str, eligible: bool
+) -> None:
+    result = pension(
+        sex=sex,
+        birth_date="1962-01-10",
+        pension_from="2024-06-01",
+        category=category,
+        history=[{"from": "2008-06", "to": "2024-05", "regime": "state", "coefficient": "1"}],
+    )
+
+    assert result["eligible"] is eligible
+    if eligible:
+        assert (result["rate_percent"], result["amount"]) == ("47", 846_000)  # no lowest pension: 1,800,000 × 47 %
+
+
 def test_a_man_with_seventeen_years_has_the_lower_band() -> None:
     result = pension(
         sex="M",
