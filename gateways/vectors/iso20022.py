@@ -13,6 +13,7 @@ from gateways.iso20022.codes import NameCheck, name_check, payment_outcome
 from gateways.iso20022.schemas import safe_parser, validate
 
 _REPEATED = "CdtTrfTxInf"
+_FORMAT = frozenset({"FF01", "AM10", "AM18"})
 _DUPLICATES = frozenset({"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"})
 
 
@@ -84,8 +85,9 @@ def _not_listed(report: pain002.PaymentStatusReport) -> dict[str, str]:
     """The rule for payments of the file that the report does not list; empty where they keep their state."""
     match report.unlisted_outcome():
         case Outcome.FAILED:
+            why = " for format" if _FORMAT & set(report.group.reasons) else ""
             return {
-                "rule": "whole group rejected: every transaction sent under that MsgId is failed",
+                "rule": f"whole group rejected{why}: every transaction sent under that MsgId is failed",
                 "outcome": Outcome.FAILED.value,
             }
         case Outcome.UNKNOWN:
