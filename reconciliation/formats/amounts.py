@@ -54,6 +54,7 @@ class Unreadable(Exception):
         self.where = where
 
 
+@lru_cache(maxsize=1024)
 def read_decimal_point(text: str, currency: str) -> int:
     """An ISO 20022 amount, such as `4250000`, `12.50` or `.6`, in minor units of its currency."""
     return _minor_units(_POINT, text.strip(" \t\r\n"), ".", currency)

@@ -19,8 +19,9 @@ from lxml import etree
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
 from reconciliation.formats.amounts import Unreadable
 from reconciliation.formats.camt_elements import LOCAL_NAMES, local_name
-from reconciliation.formats.camt_entry import ForeignEntry, RawDetail, read_detail, read_entry
+from reconciliation.formats.camt_entry import ForeignEntry, RawDetail, RawEntry, raw_detail, raw_entry, read_entry
 from reconciliation.formats.camt_header import read_header, read_page
+from reconciliation.formats.camt_shapes import Shapes
 from reconciliation.formats.spooled import Spooled
 from reconciliation.statement import Entry, EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
 
@@ -76,6 +77,8 @@ class _Reading:
         self._message_page: Page | None = None
         self._open: _Open | None = None
         self._details: Spooled[RawDetail] = Spooled()
+        self._detail_shapes = Shapes(raw_detail)
+        self._entry_shapes = Shapes(raw_entry)
 
     def refuse(self, code: ProblemCode, place: str, detail: str) -> None:
         self.problems.append(Problem(code, place, detail))
@@ -103,7 +106,7 @@ class _Reading:
             name = LOCAL_NAMES[element.tag]
             if name == "TxDtls":
                 if self._is_detail(element):
-                    self._details.add(read_detail(element))
+                    self._details.add(RawDetail._make(self._detail_shapes.read(element)))
                     _free_detail(element)
             elif name == "Ntry":
                 opened = self._statement_of(element.getparent())
@@ -149,7 +152,8 @@ class _Reading:
         entry = None
         if opened.statement is not None:
             try:
-                entry, impossible = read_entry(element, place, opened.statement, details)
+                raw = RawEntry._make(self._entry_shapes.read(element))
+                entry, impossible = read_entry(raw, place, opened.statement, details)
             except ForeignEntry as foreign:
                 opened.tally.add_foreign(foreign.status)
                 if foreign.status is EntryStatus.BOOKED:

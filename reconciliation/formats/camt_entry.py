@@ -1,9 +1,9 @@
 """One camt entry with its transaction details."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from lxml import etree
 
@@ -20,7 +20,7 @@ from reconciliation.formats.camt_elements import (
     text_of,
 )
 from reconciliation.formats.spooled import Spooled
-from reconciliation.statement import NO_REFERENCES, BankReferences, Detail, Entry, EntryStatus, Sign, Statement
+from reconciliation.statement import BankReferences, Detail, Entry, EntryStatus, Sign, Statement
 
 _SIGNS: Final = {"CRDT": Sign.CREDIT, "DBIT": Sign.DEBIT}
 _STATUSES: Final = {
@@ -47,32 +47,53 @@ class ForeignEntry(Unreadable):
         self.status = status
 
 
-@dataclass(slots=True)
-class Party:
-    """Debtor or creditor of a transaction."""
-
-    account: str | None = field(default=None, repr=False)
-    name: str | None = field(default=None, repr=False)
-
-
-@dataclass(slots=True, repr=False)
-class RawDetail:
-    """The details of one transaction, before the entry around it is known."""
+class RawDetail(NamedTuple):
+    """The details of one transaction as they are written, before the entry around it is known."""
 
     sign: str | None
     amount: str | None
     currency: str | None
-    references: BankReferences
+    end_to_end_id: str | None
+    instruction_id: str | None
+    uetr: str | None
+    payment_info_id: str | None
+    message_id: str | None
+    transaction_id: str | None
     bank_reference: str | None
     return_reason: str | None
-    debtor: Party
-    creditor: Party
+    debtor_account: str | None
+    debtor_name: str | None
+    creditor_account: str | None
+    creditor_name: str | None
     creditor_reference: str | None
     text: str | None
     additional_text: str | None
 
 
-def read_detail(element: etree._Element) -> RawDetail:
+class RawEntry(NamedTuple):
+    """What an entry says of itself as it is written, without its details."""
+
+    amount: str | None
+    currency: str | None
+    sign: str | None
+    status: str | None
+    reversal: str | None
+    booked_on: str | None
+    value_on: str | None
+    bank_reference: str | None
+    entry_reference: str | None
+    domain: str | None
+    family: str | None
+    sub_family: str | None
+    proprietary_code: str | None
+    batch_counts: str | None
+    """How many transactions each batch says it holds, one a line."""
+    payment_info_id: str | None
+    message_id: str | None
+    additional_text: str | None
+
+
+def raw_detail(element: etree._Element) -> RawDetail:
     """Reads a TxDtls element, which may then be freed."""
     fields = children(element)
     amount = fields.get("Amt")
@@ -81,54 +102,90 @@ def read_detail(element: etree._Element) -> RawDetail:
         amount = child(amounts, "TxAmt", "Amt")
         if amount is None:
             amount = child(amounts, "InstdAmt", "Amt")
-    references, bank_reference = _references(fields.get("Refs"))
-    debtor, creditor = _parties(fields.get("RltdPties"))
+    references = {LOCAL_NAMES[each.tag]: text_of(each) for each in fields["Refs"]} if "Refs" in fields else {}
+    parties = children(fields.get("RltdPties"))
     creditor_reference, text = _remittance(fields.get("RmtInf"))
     return RawDetail(
         sign=text_of(fields.get("CdtDbtInd")),
         amount=text_of(amount),
         currency=amount.get("Ccy") if amount is not None else None,
-        references=references,
-        bank_reference=bank_reference,
+        end_to_end_id=references.get("EndToEndId"),
+        instruction_id=references.get("InstrId"),
+        uetr=references.get("UETR"),
+        payment_info_id=references.get("PmtInfId"),
+        message_id=references.get("MsgId"),
+        transaction_id=references.get("TxId"),
+        bank_reference=references.get("AcctSvcrRef"),
         return_reason=_return_reason(fields.get("RtrInf")),
-        debtor=debtor,
-        creditor=creditor,
+        debtor_account=account_number(parties.get("DbtrAcct")),
+        debtor_name=_name(parties.get("Dbtr")),
+        creditor_account=account_number(parties.get("CdtrAcct")),
+        creditor_name=_name(parties.get("Cdtr")),
         creditor_reference=creditor_reference,
         text=text,
         additional_text=text_of(fields.get("AddtlTxInf")),
     )
 
 
-def read_entry(
-    element: etree._Element, place: str, statement: Statement, raw_details: Spooled[RawDetail]
-) -> tuple[Entry, list[Problem]]:
-    """Reads an Ntry element, and names the details whose amounts cannot be (their place is relative to the entry)."""
+def raw_entry(element: etree._Element) -> RawEntry:
+    """Reads an Ntry element, whose details have been read before."""
     fields = children(element)
     if len(fields) < len(element):
         _refuse_twice(element)
-    sign = _sign(text_of(fields.get("CdtDbtInd")), "/CdtDbtInd")
-    status = _status(fields.get("Sts"))
-    amount = _amount(fields.get("Amt"), statement.currency, status)
+    amount = fields.get("Amt")
+    code = fields.get("BkTxCd")
+    domain = children(child(code, "Domn"))
+    family = children(domain.get("Fmly"))
+    counts, batch = _batches(element, fields)
+    return RawEntry(
+        amount=text_of(amount),
+        currency=amount.get("Ccy") if amount is not None else None,
+        sign=text_of(fields.get("CdtDbtInd")),
+        status=_choice(fields.get("Sts"), _CODES),
+        reversal=text_of(fields.get("RvslInd")),
+        booked_on=_choice(fields.get("BookgDt"), _DAYS),
+        value_on=_choice(fields.get("ValDt"), _DAYS),
+        bank_reference=text_of(fields.get("AcctSvcrRef")),
+        entry_reference=text_of(fields.get("NtryRef")),
+        domain=text_of(domain.get("Cd")),
+        family=text_of(family.get("Cd")),
+        sub_family=text_of(family.get("SubFmlyCd")),
+        proprietary_code=None if child(code, "Domn") is not None else text_at(code, "Prtry", "Cd"),
+        batch_counts=counts,
+        payment_info_id=text_at(batch, "PmtInfId"),
+        message_id=text_at(batch, "MsgId"),
+        additional_text=text_of(fields.get("AddtlNtryInf")),
+    )
+
+
+def read_entry(
+    raw: RawEntry, place: str, statement: Statement, raw_details: Spooled[RawDetail]
+) -> tuple[Entry, list[Problem]]:
+    """An entry of what was written, and the details whose amounts cannot be (their place is relative to the entry)."""
+    sign = _sign(raw.sign, "/CdtDbtInd")
+    status = _status(raw.status)
+    amount = _amount(raw.amount, raw.currency, statement.currency, status)
     impossible: list[Problem] = []
     details = _details(raw_details, sign, statement, impossible)
-    count, batch = _batch(element, fields)
+    count = _count(raw.batch_counts)
     single = next(iter(details)) if len(details) == 1 and count in (None, 1) else _NO_DETAIL
     entry = Entry(
         place=place,
         sign=sign,
         amount=amount,
         status=status,
-        reversal=_reversal(fields.get("RvslInd")),
-        booked_on=_date(fields.get("BookgDt"), "/BookgDt"),
-        value_on=_date(fields.get("ValDt"), "/ValDt"),
-        bank_reference=text_of(fields.get("AcctSvcrRef")) or single.bank_reference,
-        entry_reference=text_of(fields.get("NtryRef")),
-        references=_merged(single.references, batch),
+        reversal=_reversal(raw.reversal),
+        booked_on=_date(raw.booked_on, "/BookgDt"),
+        value_on=_date(raw.value_on, "/ValDt"),
+        bank_reference=raw.bank_reference or single.bank_reference,
+        entry_reference=raw.entry_reference,
+        references=_merged(single.references, raw),
         return_reason=single.return_reason,
-        bank_transaction_code=_transaction_code(fields.get("BkTxCd")),
+        bank_transaction_code="/".join([code for code in (raw.domain, raw.family, raw.sub_family) if code])
+        or raw.proprietary_code,
         batch_count=count,
         text=single.text,
-        additional_text=_joined((single.additional_text, text_of(fields.get("AddtlNtryInf")))),
+        additional_text=_joined((single.additional_text, raw.additional_text)),
         details=details,
     )
     return entry, impossible
@@ -150,11 +207,9 @@ def _sign(text: str | None, where: str) -> Sign:
     return sign
 
 
-def _amount(element: etree._Element | None, account_currency: str | None, status: EntryStatus) -> int:
-    text = text_of(element)
-    if element is None or text is None:
+def _amount(text: str | None, currency: str | None, account_currency: str | None, status: EntryStatus) -> int:
+    if text is None:
         raise Unreadable(ProblemCode.AMOUNT, "no amount", "/Amt")
-    currency = element.get("Ccy")
     if currency is None:
         raise Unreadable(ProblemCode.CURRENCY, "the amount names no currency", "/Amt/@Ccy")
     try:
@@ -166,8 +221,11 @@ def _amount(element: etree._Element | None, account_currency: str | None, status
     return amount
 
 
-def _status(element: etree._Element | None) -> EntryStatus:
-    text = None if element is None else choice(element, _CODES)
+def _choice(element: etree._Element | None, names: frozenset[str]) -> str | None:
+    return None if element is None else choice(element, names)
+
+
+def _status(text: str | None) -> EntryStatus:
     if text is None:
         # Version 08 requires it and some banks leave it out: their statements hold bookings only.
         return EntryStatus.BOOKED
@@ -177,8 +235,7 @@ def _status(element: etree._Element | None) -> EntryStatus:
     return status
 
 
-def _reversal(element: etree._Element | None) -> bool:
-    text = text_of(element)
+def _reversal(text: str | None) -> bool:
     if text is None:
         return False
     truth = _TRUTHS.get(text)
@@ -187,11 +244,8 @@ def _reversal(element: etree._Element | None) -> bool:
     return truth
 
 
-def _date(element: etree._Element | None, where: str) -> date | None:
-    """A choice of Dt and DtTm; version 01 may write the date itself."""
-    if element is None:
-        return None
-    text = choice(element, _DAYS)
+def _date(text: str | None, where: str) -> date | None:
+    """A day, told as a choice of Dt and DtTm; version 01 may write it without the choice."""
     if text is None:
         return None
     try:
@@ -200,19 +254,8 @@ def _date(element: etree._Element | None, where: str) -> date | None:
         raise Unreadable(error.code, error.detail, where) from error
 
 
-def _transaction_code(element: etree._Element | None) -> str | None:
-    """`PMNT/RCDT/DMCT`, or the bank's own code."""
-    domain = child(element, "Domn")
-    if domain is None:
-        return text_at(element, "Prtry", "Cd")
-    domain_fields = children(domain)
-    family = children(domain_fields.get("Fmly"))
-    codes = (text_of(domain_fields.get("Cd")), text_of(family.get("Cd")), text_of(family.get("SubFmlyCd")))
-    return "/".join(code for code in codes if code) or None
-
-
-def _batch(entry: etree._Element, fields: dict[str, etree._Element]) -> tuple[int | None, BankReferences]:
-    """The batches an entry says it holds: how many transactions, and the references where there is one batch."""
+def _batches(entry: etree._Element, fields: dict[str, etree._Element]) -> tuple[str | None, etree._Element | None]:
+    """How many transactions each batch of an entry says it holds, and the batch where there is one."""
     if len(fields) == len(entry):
         only = child(fields.get("NtryDtls"), "Btch")
         batches = [] if only is None else [only]
@@ -220,12 +263,14 @@ def _batch(entry: etree._Element, fields: dict[str, etree._Element]) -> tuple[in
         batches = [found for part in entry if (found := child(part, "Btch")) is not None]
     if "Btch" in fields:
         batches.append(fields["Btch"])
-    if not batches:
-        return None, NO_REFERENCES
-    counts = [text_at(batch, "NbOfTxs") for batch in batches]
-    total = sum(int(count[:15]) for count in counts if count and count.isascii() and count.isdigit())
-    only = batches[0] if len(batches) == 1 else None
-    return total or None, BankReferences(payment_info_id=text_at(only, "PmtInfId"), message_id=text_at(only, "MsgId"))
+    counts = _joined(text_at(batch, "NbOfTxs") for batch in batches)
+    return counts, batches[0] if len(batches) == 1 else None
+
+
+def _count(counts: str | None) -> int | None:
+    if counts is None:
+        return None
+    return sum(int(count[:15]) for count in counts.split("\n") if count.isascii() and count.isdigit()) or None
 
 
 _HELD_AT_MOST: Final = 500
@@ -271,43 +316,36 @@ def _detail(raw: RawDetail, position: int, entry_sign: Sign, statement: Statemen
             amount = read_decimal_point(raw.amount, raw.currency)
         except Unreadable as error:
             impossible.append(Problem(ProblemCode.DETAIL, f"{where}/Amt", error.detail))
-    other, own = (raw.debtor, raw.creditor) if sign is Sign.CREDIT else (raw.creditor, raw.debtor)
-    if other.account == statement.account and own.account not in (None, statement.account):
+    debtor, creditor = (raw.debtor_account, raw.debtor_name), (raw.creditor_account, raw.creditor_name)
+    other, own = (debtor, creditor) if sign is Sign.CREDIT else (creditor, debtor)
+    if other[0] == statement.account and own[0] not in (None, statement.account):
         # In a return some banks repeat the parties of the payment that came back.
         other, own = own, other
     return Detail(
         sign=sign,
         amount=amount,
-        references=raw.references,
+        references=BankReferences(
+            raw.end_to_end_id,
+            raw.instruction_id,
+            raw.uetr,
+            raw.payment_info_id,
+            raw.message_id,
+            raw.transaction_id,
+        ),
         bank_reference=raw.bank_reference,
         return_reason=raw.return_reason,
-        counterparty_account=other.account,
-        counterparty_name=other.name,
-        virtual_account=own.account if own.account != statement.account else None,
+        counterparty_account=other[0],
+        counterparty_name=other[1],
+        virtual_account=own[0] if own[0] != statement.account else None,
         creditor_reference=raw.creditor_reference,
         text=raw.text,
         additional_text=raw.additional_text,
     )
 
 
-def _references(element: etree._Element | None) -> tuple[BankReferences, str | None]:
-    if element is None:
-        return NO_REFERENCES, None
-    texts = {LOCAL_NAMES[candidate.tag]: text_of(candidate) for candidate in element}
-    references = BankReferences(
-        end_to_end_id=texts.get("EndToEndId"),
-        instruction_id=texts.get("InstrId"),
-        uetr=texts.get("UETR"),
-        payment_info_id=texts.get("PmtInfId"),
-        message_id=texts.get("MsgId"),
-        transaction_id=texts.get("TxId"),
-    )
-    return references, texts.get("AcctSvcrRef")
-
-
-def _merged(own: BankReferences, batch: BankReferences) -> BankReferences:
+def _merged(own: BankReferences, batch: RawEntry) -> BankReferences:
     """The transaction's references, completed by those of the batch it stands in."""
-    if batch is NO_REFERENCES:
+    if batch.payment_info_id is None and batch.message_id is None:
         return own
     return BankReferences(
         end_to_end_id=own.end_to_end_id,
@@ -316,19 +354,6 @@ def _merged(own: BankReferences, batch: BankReferences) -> BankReferences:
         payment_info_id=own.payment_info_id or batch.payment_info_id,
         message_id=own.message_id or batch.message_id,
         transaction_id=own.transaction_id,
-    )
-
-
-_NOBODY: Final = Party()
-
-
-def _parties(element: etree._Element | None) -> tuple[Party, Party]:
-    if element is None:
-        return _NOBODY, _NOBODY
-    fields = children(element)
-    return (
-        Party(account_number(fields.get("DbtrAcct")), _name(fields.get("Dbtr"))),
-        Party(account_number(fields.get("CdtrAcct")), _name(fields.get("Cdtr"))),
     )
 
 

@@ -494,3 +494,34 @@ def test_a_booking_for_many_payments_is_read_flat(tmp_path: Path) -> None:
     assert (len(batch.details), batch.details_add_up, batch.batch_count) == (2_000, True, 2_000)
     assert [detail.amount for detail in batch.details] == [-line.amount_vnd for line in lines]
     assert batch.references.payment_info_id == "BATCH1"
+
+
+def test_elements_that_look_alike_are_read_like_the_first_and_not_taken_for_it() -> None:
+    detail = "<NtryDtls><TxDtls>{}</TxDtls></NtryDtls>"
+    words = [
+        detail.format("<Refs><EndToEndId>A&amp;B</EndToEndId></Refs>"),
+        detail.format("<Refs><EndToEndId> C &lt;&gt; D\n</EndToEndId></Refs>"),
+        detail.format("<Refs><InstrId>E</InstrId></Refs>"),  # as many texts, another element
+        detail.format("<Refs><EndToEndId> </EndToEndId></Refs>"),  # blank
+        detail.format("<RmtInf><Ustrd>one</Ustrd><Ustrd>two</Ustrd></RmtInf>"),
+        detail.format("<RmtInf><Ustrd>three</Ustrd><Ustrd> </Ustrd></RmtInf>"),
+        detail.format("<RmtInf><Ustrd>four</Ustrd><Ustrd>five</Ustrd></RmtInf>"),
+    ]
+    entries = [entry(str(number), inside=each) for number, each in enumerate(words * 2, 1)]
+    total = str(sum(range(1, len(entries) + 1)))
+    read_ = [
+        event
+        for event in camt.read(io.BytesIO(document(balance("OPBD", "0") + balance("CLBD", total) + "".join(entries))))
+        if isinstance(event, Entry)
+    ]
+    found = [(each.amount, each.references.end_to_end_id, each.references.instruction_id, each.text) for each in read_]
+    expected = [
+        ("A&B", None, None),
+        ("C <> D", None, None),
+        (None, "E", None),
+        (None, None, None),
+        (None, None, "one\ntwo"),
+        (None, None, "three"),
+        (None, None, "four\nfive"),
+    ]
+    assert found == [(number, *each) for number, each in enumerate(expected * 2, 1)]
