@@ -268,18 +268,17 @@ REWRITTEN = [
 ]
 
 
-@pytest.mark.parametrize(("name", "old", "new", "difference"), REWRITTEN)
-def test_a_changed_export_is_found(
-    application: Engine, tmp_path: Path, name: str, old: str, new: str, difference: str
-) -> None:
+def test_a_changed_export_is_found(application: Engine, tmp_path: Path) -> None:
     post_many(application, "a", "b")
     seal(application)
     assert exported(application, tmp_path).first_difference is None
-    written = (tmp_path / name).read_text(encoding="utf-8")
-    assert old in written
-    (tmp_path / name).write_text(written.replace(old, new, 1), encoding="utf-8")
-    found = verify_export(tmp_path, {key_id_of(PUBLIC): PUBLIC})
-    assert str(found.first_difference).startswith(difference)
+    for name, old, new, difference in REWRITTEN:
+        written = (tmp_path / name).read_text(encoding="utf-8")
+        assert old in written
+        (tmp_path / name).write_text(written.replace(old, new, 1), encoding="utf-8")
+        found = verify_export(tmp_path, {key_id_of(PUBLIC): PUBLIC})
+        assert (old, str(found.first_difference)[: len(difference)]) == (old, difference)
+        (tmp_path / name).write_text(written, encoding="utf-8")
 
 
 def test_an_export_cut_off_or_with_entries_exchanged_is_found(application: Engine, tmp_path: Path) -> None:
