@@ -4,8 +4,10 @@ whether a byte of it can have left. Signatures are in the call already; nothing 
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -51,7 +53,7 @@ class Line:
         self._recorder = Recorder(profile.recording_path)
         self._client = httpx2.Client(
             base_url=profile.base_url,
-            transport=transport or httpx2.HTTPTransport(retries=0, limits=httpx2.Limits(max_keepalive_connections=0)),
+            transport=transport or _transport(),
             timeout=httpx2.Timeout(answer_timeout_seconds, connect=_CONNECT_SECONDS),
             follow_redirects=False,
             trust_env=False,
@@ -163,6 +165,19 @@ def require_echo(told: Mapping[str, object], **sent: object) -> None:
 
 def json_body(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _transport() -> httpx2.HTTPTransport:
+    limits = httpx2.Limits(max_keepalive_connections=0)
+    return httpx2.HTTPTransport(verify=_verified(), trust_env=False, retries=0, limits=limits)
+
+
+@cache
+def _verified() -> ssl.SSLContext:
+    """TLS is always verified, by the machine's authorities; reading them costs more than a call, so it is done once."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _whole(response: Any) -> bytes:
