@@ -19,7 +19,7 @@ from engine.api import errors as asking
 from engine.law import batch, cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
-from gateways import banking_days, breaker, credentials, vietqr
+from gateways import banking_days, breaker, credentials, public_web, vietqr, witness
 from gateways import errors as gateways
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
@@ -75,9 +75,11 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     gateways.Unsupported: HTTPStatus.NOT_IMPLEMENTED,
     banking_days.UnknownYear: HTTPStatus.INTERNAL_SERVER_ERROR,
     credentials.MixedEnvironments: HTTPStatus.INTERNAL_SERVER_ERROR,
+    public_web.PrivateAddress: HTTPStatus.UNPROCESSABLE_ENTITY,
     gateways.NotSent: HTTPStatus.SERVICE_UNAVAILABLE,
     breaker.CircuitOpen: HTTPStatus.SERVICE_UNAVAILABLE,
     gateways.Ambiguous: HTTPStatus.GATEWAY_TIMEOUT,
+    witness.SignedAtAnotherTime: HTTPStatus.GATEWAY_TIMEOUT,
     vietqr.QrImpossible: HTTPStatus.UNPROCESSABLE_ENTITY,
     vietqr.QrUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     SimulatorError: HTTPStatus.BAD_GATEWAY,

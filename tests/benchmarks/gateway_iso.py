@@ -1,9 +1,9 @@
 """How fast files of payments are built, validated and read, and in how much memory.
 
 `python tests/benchmarks/gateway_iso.py [PAYMENTS]` prints rates in payments a second, each also as a ratio to a bare
-write of the same bytes, and the peak of memory above what the process held before the first payment. Results are dated
-in `docs/performance.md`. The work runs in one process on one core; other load on the machine shows in the wall-clock
-figures, so processor time stands beside them.
+write of the same bytes, and the peak of memory above what the process held before the first payment. The work runs in
+one process on one core; other load on the machine shows in the wall-clock figures, so processor time stands beside
+them.
 """
 
 import os
