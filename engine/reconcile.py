@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from engine import audit
-from engine.errors import DoesNotHold
+from engine.clock import business_date
+from engine.errors import DoesNotHold, NotAllowed
 from engine.payments.settlement import Applied, apply_matches
 from ledger import balances
 from ledger.periods import close_period
@@ -237,6 +238,8 @@ def prove_day(connection: Connection, on: date, at: datetime) -> KeptProof:
 def close_month(connection: Connection, month: date, at: datetime) -> KeptProof:
     """Khóa sổ tháng: only after the proof of its last day finds nothing open; then the ledger takes no entry of it."""
     last = (month.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    if last >= business_date(at):
+        raise NotAllowed(f"{month:%Y-%m} is not over")
     kept = prove_day(connection, last, at)
     if not kept.closes:
         raise DoesNotHold("\n".join(kept.content["keeps_open"]))

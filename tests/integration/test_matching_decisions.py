@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from engine.clock import VIET_NAM
 from engine.database import Database
 from engine.demonstration import month
-from engine.errors import DoesNotHold
+from engine.errors import DoesNotHold, NotAllowed
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import decisions as deciding
 from engine.payments.agreement import require_agreement
@@ -44,6 +44,7 @@ ACCOUNT = "8800000000001"
 DAY = date(2026, 11, 2)
 LATER = DAY + timedelta(days=3)
 AT = datetime(2026, 11, 5, 18, tzinfo=VIET_NAM)
+AFTERWARDS = datetime(2026, 12, 1, 9, tzinfo=VIET_NAM)
 
 
 @dataclass
@@ -206,12 +207,14 @@ def test_the_proof_of_a_day_is_numbered_and_a_month_closes_only_on_it(books: Boo
         assert prove_day(connection, DAY, AT + timedelta(hours=1)).number == first.number
         assert not first.closes
         assert content_hash(first.content).hex() == first.sha256
-        with pytest.raises(DoesNotHold, match="unknown_to_us"):
+        with pytest.raises(NotAllowed, match="not over"):
             close_month(connection, DAY, AT)
+        with pytest.raises(DoesNotHold, match="unknown_to_us"):
+            close_month(connection, DAY, AFTERWARDS)
     with books.database.transaction() as connection:
         decision = decisions.prepare_write_off(connection, books.only_break(connection), "a fee", "lan", AT)
         deciding.approve(connection, decision, "minh", AT)
-        second = close_month(connection, DAY, AT)
+        second = close_month(connection, DAY, AFTERWARDS)
         assert (second.closes, second.number > first.number) == (True, True)
         assert closed_through(connection) == date(2026, 11, 1)
     write_proof(tmp_path / "proof.xlsx", second)
