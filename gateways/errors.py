@@ -5,9 +5,14 @@ GatewayError
 │   ├── BadBatch
 │   ├── BadDocument
 │   ├── UnsafeKey
-│   └── Unsupported
+│   ├── Unsupported
+│   ├── MixedEnvironments      see `gateways/credentials.py`
+│   ├── PrivateAddress         see `gateways/public_web.py`
+│   └── UnknownYear            see `gateways/banking_days.py`
 ├── NotSent          `retry`   nothing left our side
+│   └── CircuitOpen            see `gateways/breaker.py`
 ├── Ambiguous        `inquire` something may have happened
+│   └── SignedAtAnotherTime    see `gateways/witness.py`
 └── SimulatorError             the simulated bank, see `gateways/simulator/errors.py`
 """
 

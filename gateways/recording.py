@@ -5,6 +5,7 @@ the disk; bodies are cut after scrubbing, never through a number.
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ _SECRET_HEADERS = frozenset(
 )
 _SCRUBBED_BYTES = 64 * 1024
 _KEPT_CHARACTERS = 8 * 1024
+
+_log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -53,9 +56,13 @@ class Recorder:
             },
             ensure_ascii=False,
         )
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(line.encode() + b"\n")
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(line.encode() + b"\n")
+        except OSError as error:
+            # The call was made: what the bank answered is worth more than the record of it.
+            _log.warning("not recorded: %s", error.strerror)
 
 
 def shown(content: bytes) -> str:

@@ -277,6 +277,17 @@ def test_recorded_exchanges_hold_no_secret_no_name_and_no_whole_number(
     assert recording.stat().st_mode & 0o077 == 0
 
 
+def test_an_answer_outlives_a_record_that_cannot_be_written(settings: GatewaySettings, tmp_path: Path) -> None:
+    told = {"code": "ACCEPTED", "message_id": "M1", "content_digest": content_digest(CONTENT)}
+    (tmp_path / "full").mkdir()
+    gateway = gateway_that_answers(
+        replace(settings, recording_path=tmp_path / "full"), lambda _: httpx2.Response(202, json=told), [1000.0]
+    )
+
+    assert gateway.submit_batch("M1", "M1.xml", CONTENT).outcome is Outcome.PENDING
+    gateway.close()
+
+
 def test_the_check_tells_when_our_certificate_ends(settings: GatewaySettings) -> None:
     Authority("Client CA").issue(settings.signing_key_path.parent, "simbank", "thuchi")
     date_header = {"date": "Wed, 25 Nov 2026 00:01:00 GMT"}
