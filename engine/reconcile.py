@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from engine import audit
 from engine.clock import business_date
 from engine.errors import DoesNotHold, NotAllowed
-from engine.payments.settlement import Applied, apply_matches
+from engine.payments.settlement import Applied, apply_matches, know_agencies
 from ledger import balances
 from ledger.periods import close_period
 from reconciliation import breaks, day_proofs, matching, news, proof
@@ -119,6 +119,7 @@ class Reconciled:
 
 def reconcile(connection: Connection, on: date, at: datetime) -> Reconciled:
     """Matches again what is open on every account, applies what is found, and reports as of the end of a day."""
+    know_agencies(connection, at)
     run = matching.match_again(connection, at)
     applied = apply_matches(connection, run.run_id, at)
     matched = sum(run.matched.values())

@@ -72,3 +72,16 @@ def know_party(connection: Connection, party: str, kind: str, value: str, on: da
         ),
         {"party": party, "kind": kind, "value": value, "on": on},
     )
+
+
+def know_parties(connection: Connection, kind: str, on: date, chosen: str, parameters: Mapping[str, object]) -> None:
+    """As `know_party`, for many: `chosen` is an SQL query of party and value with its `parameters`."""
+    connection.execute(
+        text(
+            "INSERT INTO reconciliation.party_alias (party, kind, value, opened_on) "
+            "SELECT DISTINCT party, :alias_kind, value, CAST(:alias_on AS date) "
+            f"FROM ({chosen}) AS chosen (party, value) "
+            "ON CONFLICT DO NOTHING"
+        ),
+        {**parameters, "alias_kind": kind, "alias_on": on},
+    )

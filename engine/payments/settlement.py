@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from engine import audit, outbox
+from engine.clock import business_date
 from engine.contributions.receipts import UNALLOCATED, ReceiptsApplied, apply_receipts
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH
@@ -22,7 +23,7 @@ from ledger import book
 from ledger.accounts import open_account
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
-from reconciliation import intake, matching, news
+from reconciliation import expectations, intake, matching, news
 from reconciliation.intake import Intake
 
 
@@ -70,11 +71,27 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
     )
     if loaded.already:
         return ImportedStatement(loaded, None, 0, 0, ReceiptsApplied(0, 0, 0))
+    know_agencies(connection, at)
     run = matching.match_file(connection, loaded.file_id, at)
     applied = apply_matches(connection, run.run_id, at)
     _inquire_unknown(connection)
     audit.record(connection, "statement_imported", path.name, at, settled=applied.settled, returned=applied.returned)
     return ImportedStatement(loaded, run.run_id, applied.settled, applied.returned, applied.receipts)
+
+
+def know_agencies(connection: Connection, at: datetime) -> None:
+    """Lets matching hold the agency in a memo against those an employer has had; an old one stays normal."""
+    expectations.know_parties(
+        connection,
+        "agency",
+        business_date(at),
+        """
+            SELECT e.unit_code, d.agency_code FROM engine.employer_detail d JOIN engine.employer e USING (employer_id)
+            WHERE upper_inf(d.recorded_during) AND NOT EXISTS (
+                SELECT FROM reconciliation.party_alias a
+                WHERE a.party = e.unit_code AND a.kind = 'agency' AND a.value = d.agency_code)""",
+        {},
+    )
 
 
 def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:

@@ -358,6 +358,12 @@ def _entries(table: _Table, row: Row, told_day: str) -> list[Entry]:
                 virtual_account=table.cell(row, Column.VIRTUAL_ACCOUNT) or None,
             )
         )
+    net = table.cell(row, Column.NET)
+    if net not in _NOTHING and Column.AMOUNT in table.columns:
+        told, moved = _number(table, row, Column.NET), sum(entry.signed_amount for entry in made)
+        if told != moved:
+            detail = f"the net is {told}, gross less fee and tax {moved}"
+            table.contradictions.append(Problem(ProblemCode.SUMMARY_MISMATCH, row.place, detail))
     balance = table.cell(row, Column.BALANCE)
     if balance not in _NOTHING:
         moved = sum(entry.signed_amount for entry in made if entry.status is EntryStatus.BOOKED)

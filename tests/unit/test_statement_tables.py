@@ -275,3 +275,18 @@ def test_numbers_that_are_none(text: str) -> None:
 )
 def test_days_are_day_first(text: str, day: date, rest: str) -> None:
     assert read_day(text) == (day, rest)
+
+
+def test_a_settlement_file_of_a_wallet_tells_gross_fee_and_net(tmp_path: Path) -> None:
+    rows: list[list[Cell]] = [
+        ["Công ty Cổ phần Dịch vụ Di động Trực tuyến - MoMo"],
+        ["Mã đối tác: MOMOBHXH01"],
+        ["Thời gian giao dịch", "Mã đơn hàng", "Số tiền giao dịch", "Phí giao dịch", "Thuế GTGT", "Thực nhận"],
+        ["02/11/2026 10:15:00", "ORDER1", "1.000.000", "5.000", "500", "994.500"],
+        ["02/11/2026 11:15:00", "ORDER2", "-200.000", "0", "0", "-200.000"],
+        ["Tổng cộng", "", "800.000", "5.000", "500", "794.500"],
+    ]
+    path = write_csv(tmp_path / "a.csv", rows)
+    assert figures(path) == [("MOMOBHXH01", None, None, 4, 1_000_000, 205_500)]
+    wrong = inspect(write_csv(tmp_path / "b.csv", _changed(rows, 3, 5, "994.501")))
+    assert [problem.code for problem in wrong.problems] == [ProblemCode.SUMMARY_MISMATCH]
