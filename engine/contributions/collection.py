@@ -1,15 +1,20 @@
 """Tài khoản chuyên thu: our accounts to which employers pay."""
 
+import re
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
+from engine.errors import WrongInput
 from engine.vault import Vault
+from gateways import vietqr
 from ledger.accounts import open_account
 from reconciliation import expectations, intake
 
 RECEIPT = "contribution"
 """The kind under which reconciliation expects what employers pay."""
+
+_HOLDER_FORM = re.compile(r"[A-Z0-9](?:[A-Z0-9 .,&()/-]*[A-Z0-9.)])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,12 @@ class CollectionAccount:
 def open_collection_account(connection: Connection, vault: Vault, account: CollectionAccount) -> str:
     """Registers an account and expects there what the notices issued so far ask for; returns its ledger account.
 
-    An employer may pay to any of our accounts, so each of them expects every notice.
+    An employer may pay to any of our accounts, so each of them expects every notice. It stays for good: one that no QR
+    code can name would spoil every notice, so it is refused.
     """
     sealed = vault.seal("account", account.account)
+    if problems := _problems(connection, account, sealed.fingerprint):
+        raise WrongInput(problems)
     ledger_account = open_account(
         connection, "cash_at_bank", f"{account.gateway}.{_place(connection, account.gateway)}"
     )
@@ -53,6 +61,27 @@ def open_collection_account(connection: Connection, vault: Vault, account: Colle
     )
     expect_notices(connection, "c.own_account_id = :own", {"own": own_account_id})
     return ledger_account
+
+
+def _problems(connection: Connection, account: CollectionAccount, fingerprint: bytes) -> list[str]:
+    """All that keeps an account from being opened; its number is not repeated."""
+    problems = []
+    try:
+        vietqr.build(vietqr.VietQr(bin=account.bank_bin, account=account.account))
+    except vietqr.QrImpossible as error:
+        problems.append(f"no QR code can name this account: {error}")
+    if not account.bank_name.strip():
+        problems.append("the bank's name is empty")
+    if not _HOLDER_FORM.fullmatch(account.holder_name):
+        problems.append("the holder's name is written in capital letters without marks, as the bank has it")
+    known = {"gateway": account.gateway, "fingerprint": fingerprint}
+    if not connection.scalar(text("SELECT EXISTS (SELECT FROM engine.gateway WHERE gateway = :gateway)"), known):
+        problems.append(f"there is no gateway {account.gateway}: onboard it first")
+    if connection.scalar(
+        text("SELECT EXISTS (SELECT FROM reconciliation.own_account WHERE fingerprint = :fingerprint)"), known
+    ):
+        problems.append("this account is ours already")
+    return problems
 
 
 def _place(connection: Connection, gateway: str) -> str:

@@ -20,6 +20,7 @@ from engine.contributions.proof import EmployerRow, prove_contributions
 from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.database import Database
 from engine.demonstration import employer
+from engine.errors import WrongInput
 from engine.payments.settlement import import_statement
 from engine.vault import Vault
 from ledger.balances import balance
@@ -206,3 +207,25 @@ def test_a_notice_issued_before_the_account_was_opened_is_expected_there(
         assert notice_document(connection, vault, declared.notice_no)["qr"]
         expected = connection.scalars(text("SELECT reference FROM reconciliation.expectation"))
         assert list(expected) == [declared.payment_code]
+
+
+def test_an_account_that_would_spoil_every_notice_is_not_opened(database: Database, vault: Vault) -> None:
+    with database.transaction("lan") as connection:
+        builders.add_bank(connection, vault)
+        open_collection_account(connection, vault, employer.COLLECTION)
+        wrong = {
+            "a BIN has six digits": {"bank_bin": "9999"},
+            "1 to 19 letters and digits": {"account": "8800 0000 0007 77"},
+            "name is empty": {"bank_name": " "},
+            "capital letters": {"holder_name": "BHXH Việt Nam"},
+            "no gateway other": {"gateway": "other"},
+        }
+        for rule, part in wrong.items():
+            with pytest.raises(WrongInput, match=rule) as refused:
+                open_collection_account(connection, vault, replace(employer.COLLECTION, **{"account": "7", **part}))
+            assert len(refused.value.problems) == 1
+        with pytest.raises(WrongInput, match="ours already") as again:
+            open_collection_account(connection, vault, replace(employer.COLLECTION, gateway="other"))
+        assert employer.COLLECTION.account not in str(again.value)
+        assert len(again.value.problems) == 2
+        assert connection.scalar(text("SELECT count(*) FROM engine.collection_account")) == 1
