@@ -5,8 +5,9 @@ anything. What no rule takes is a break with its reason. The database sets the s
 amount must be equal, a line is used once and whole, an expectation of a fixed amount is met once and returned once.
 
 The same lines in any order, split over files in any way, give the same matches and breaks: a line that is left, such as
-a return told before its payment, is tried again with every further file of its account. The one exception is a bank
-that books the same payments singly and as a batch: what came first is matched, the other is a break.
+a return told before its payment, is tried again with every further file of its account. The exceptions are lines that
+compete for one payment: a bank that books it singly and in a batch, a merge or a split, or two equal lines that tell it
+by the payee's account alone. What came first is matched, the other is a break.
 """
 
 from dataclasses import dataclass
