@@ -20,6 +20,10 @@ def other_processes(settings: Settings, api_port: int) -> Iterator[None]:
     """Relay, two workers and the API as processes of their own; each ended by the id it was started with."""
     if settings.redis_url is None:
         raise WrongInput(["THUCHI_REDIS_URL is not set: processes of their own need a Redis between them"])
+    queue = look(settings, ("queue",), api_port)[0]
+    if not queue.fit:
+        # Workers wait for a Redis that is gone for a while, which here would be for ever.
+        raise ServerUnavailable(f"the Redis of THUCHI_REDIS_URL does not answer: {queue.remark}")
     environment = {**os.environ, "THUCHI_HOME": str(settings.home)}
     with ExitStack() as stack:
         for command in (*_COMMANDS, ["serve", "--port", str(api_port)]):

@@ -21,7 +21,10 @@ import psycopg
 import pytest
 import yaml
 
+from engine.demonstration.processes import other_processes
 from engine.embedded import EmbeddedServer
+from engine.errors import ServerUnavailable
+from engine.settings import Settings
 from gateways.simulator import process as simulator
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +109,12 @@ def test_relay_workers_and_api_in_their_own_processes_run_the_month(
     books = json.loads(_thuchi(environment, "simulator", "books", "--json").stdout)
     assert {row["credits"] for row in books} == {1}
     assert _thuchi(environment, "ledger", "verify").returncode == 0
+
+
+def test_without_a_redis_that_answers_no_process_is_started(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, None, None, f"unix://{tmp_path}/none.sock")
+    with pytest.raises(ServerUnavailable, match="does not answer"), other_processes(settings, 8080):
+        pytest.fail("it was entered")
 
 
 def test_the_commands_of_the_compose_file_run_and_pass_their_health_checks(
