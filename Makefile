@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEALS := tests/integration/test_ledger_seals.py
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test check browser format lock clean
+.PHONY: install demo test check browser format lock mutate clean
 
 install: $(INSTALLED)
 
@@ -36,6 +36,10 @@ check: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Changes every value of the law in turn, and tells which change no test notices.
+mutate: install
+	$(BIN)/python -m tests.law.mutate $(ARGS)
 
 # Rewrites the lock from pyproject.toml; needs the package `uv` on the path.
 lock:
