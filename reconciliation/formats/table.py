@@ -129,6 +129,9 @@ class _Reading:
         """Takes the next row: of a title, a header, a table or what follows one."""
         if not any(row.cells):
             return
+        if self._table is not None and self._table.header.sheet == row.sheet and _is_booking(self._table, row):
+            yield from self._table_row(self._table, row)
+            return
         if self._table is not None and row.sheet != self._table.header.sheet:
             yield from self._end()
         columns = self._header(row)
@@ -172,16 +175,16 @@ class _Reading:
         yield StatementStart(table.statement())
 
     def _table_row(self, table: _Table, row: Row) -> Iterator[StatementEvent]:
-        label = next((found for cell in row.cells if (found := table.layout.label(cell)) in _IN_TABLE), None)
         told_day = table.cell(row, Column.BOOKED_ON)
-        if label is not None and not is_day(told_day):
+        booking = _is_booking(table, row)
+        if not booking and any(table.layout.label(cell) in _IN_TABLE for cell in row.cells if cell):
             self._beside(table, row, in_table=True)
             return
         moneys = [column for column in _MONEY if table.cell(row, column) not in _NOTHING]
         if not moneys:
             self._beside(table, row)
             return
-        if _columns(table.layout, row).keys() >= {Column.DEBIT, Column.CREDIT} or _numbered(row):
+        if not booking and (_columns(table.layout, row).keys() >= {Column.DEBIT, Column.CREDIT} or _numbered(row)):
             return  # the second line of a header, or the numbers under it
         try:
             entries = _entries(table, row, told_day)
@@ -271,6 +274,11 @@ def _columns(layout: Layout, row: Row) -> dict[Column, int]:
         if column is not None:
             columns.setdefault(column, place)
     return columns
+
+
+def _is_booking(table: _Table, row: Row) -> bool:
+    """Whether a row has its day where bookings have it; nothing else in the table has."""
+    return is_day(table.cell(row, Column.BOOKED_ON))
 
 
 def _is_title(row: Row, table: _Table) -> bool:

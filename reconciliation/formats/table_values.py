@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from reconciliation.errors import ProblemCode
@@ -20,6 +21,7 @@ _FIRST_SERIAL: Final = date(1899, 12, 30)
 _DIGITS_AT_MOST: Final = 18
 
 
+@lru_cache(maxsize=1024)
 def read_number(text: str, currency: str) -> int:
     """An amount with its sign, in minor units: `1.234.567`, `-1,234`, `(500)`, `9876543.0`, `12.000 VND`.
 
@@ -70,6 +72,7 @@ def _parted(digits: str, decimals: int) -> tuple[str, str]:
     return digits[:place], fraction
 
 
+@lru_cache(maxsize=1024)
 def read_day(text: str) -> tuple[date, str]:
     """A day and what else stands in the cell: `02/11/2026 5243.65937`, `2026-11-02 10:00:00`, a serial of Excel.
 
