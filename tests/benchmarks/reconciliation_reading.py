@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-from lxml import etree
-
 from bank_paper import Batch, Line, document
+from lxml import etree
 
 from reconciliation.formats import read_statements
 from reconciliation.references import make_reference
