@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
 import zxingcpp
 from PIL import Image
@@ -67,6 +68,18 @@ def test_the_code_on_the_page_scans_as_what_it_was_made_of() -> None:
     (read,) = zxingcpp.read_barcodes(_picture(_document()))
     assert read.text == QR
     assert parse(read.text).amount_vnd == 123_456_789
+
+
+def test_the_pdf_itself_shows_vietnamese_and_a_code_that_scans() -> None:
+    """By another renderer than the one that made it."""
+    with pypdfium2.PdfDocument(notice_pdf(_document())) as pdf:
+        page = pdf[0]
+        words = " ".join(page.get_textpage().get_text_range().split())
+        picture = page.render(scale=2.5).to_pil()
+    (read,) = zxingcpp.read_barcodes(picture)
+    assert read.text == QR
+    for told in ("Công ty TNHH Hữu Nghị – Chi nhánh Đợt Kế Nữ", "Hưu trí, tử tuất", in_words(123_456_789), CODE):
+        assert told in words
 
 
 def test_the_same_data_give_the_same_bytes_and_other_data_others() -> None:
