@@ -1,4 +1,8 @@
-"""The proof of a day as a workbook for people: what is on the cover is what was hashed."""
+"""The proof of a day as a workbook for people: what is on the cover is what was hashed.
+
+It has several sheets of one proof, so it is written here and not as a table by `ledger/sheets.py`, whose rule for texts
+that a spreadsheet would run it keeps.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,6 +10,7 @@ from typing import Any
 
 import xlsxwriter  # type: ignore[import-untyped]
 
+from ledger.sheets import neutral
 from reconciliation.day_proofs import KeptProof
 
 _MONEY = "#,##0;[Red]-#,##0"
@@ -28,7 +33,7 @@ def write_proof(path: Path, kept: KeptProof) -> None:
             cover.write(row, 0, label, bold)
             cover.write(row, 1, value)
         for row, reason in enumerate(content["keeps_open"], len(told) + 1):
-            cover.write_string(row, 0, reason)
+            cover.write_string(row, 0, neutral(reason))
         cover.set_column(0, 0, 36)
         accounts = content["accounts"]
         _sheet(book, "Sổ cái và sao kê", _FIGURES, accounts, money, bold)
@@ -62,4 +67,4 @@ def _sheet(
             if isinstance(value, int):
                 sheet.write_number(number, place, value, money)
             elif value is not None:
-                sheet.write_string(number, place, str(value))
+                sheet.write_string(number, place, neutral(str(value)))

@@ -129,6 +129,8 @@ EVENTS = {
     "payment_returned": _("Sao kê ghi Có: bị hoàn trả"),
     "overpayment_found": _("Chi sai, phải thu hồi"),
     "return_taken_back": _("Tiền hoàn trả không còn phải chi"),
+    "settled_undone": _("Đảo bút toán đã chi: khớp sai"),
+    "return_undone": _("Đảo bút toán hoàn trả: khớp sai"),
 }
 OBSERVED_BY = {
     "answer": _("Trả lời của ngân hàng"),
