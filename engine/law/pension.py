@@ -97,7 +97,9 @@ def assess_pension(facts: PensionFacts, as_of: date, law: Parameters) -> Pension
         )
     average = career_average(history, as_of, law, record)
     early = Earliness.of(early_months, reference.age_months) if early_months else None
-    rate = pension_rate(facts.sex, months, as_of, law, record, early)
+    needed = law.value("qualifying_months", as_of)
+    fewer = not early_months and compulsory == months and months < needed["ordinary"]
+    rate = pension_rate(facts.sex, months, as_of, law, record, early, commune_woman=fewer)
     joined_before = facts.participated_before_july_2025
     first = next((period.first for period in history if period.regime is not WageRegime.VOLUNTARY), start)
     amount = pension_amount(

@@ -49,15 +49,17 @@ def pension_rate(
     record: Record,
     early: Earliness | None = None,
     reduction_per_year_percent: Decimal | None = None,
+    *,
+    commune_woman: bool = False,
 ) -> Fraction:
-    """Percent of average earnings, exact.
+    """Percent of average earnings, exact. `commune_woman`: under twenty years in a commune office (Law 58/2014).
 
     >>> pension_rate(Sex.MALE, 327, date(2026, 8, 1), Parameters.load(), Record())
     Fraction(60, 1)
     >>> pension_rate(Sex.FEMALE, 300, date(2026, 8, 1), Parameters.load(), Record(), Earliness.of(31, 57 * 12))
     Fraction(60, 1)
     """
-    accrual = law.at("accrual", on)
+    accrual = law.at("commune_women_accrual" if commune_woman else "accrual", on)
     band = _band(accrual.value[sex], contribution_months)
     cap = law.at("accrual_cap", on)
     years = counted_years(contribution_months, on, law, record)

@@ -251,6 +251,8 @@ def pension(given: Mapping[str, Any]) -> dict[str, Any]:
         return {**result, "eligible": False, "reason": "contribution_time"}
     mean = average(history, on)
     percent = rate(sex, total, on, early, age - early)
+    if on < NEW_LAW and total < 240:
+        percent = 45 + 2 * (years_counted(total) - 15)  # Law 58/2014 Article 56(4), women in commune offices
     assert percent is not None
     amount = half_up(mean * percent / 100)
     joined = bool(compulsory) and compulsory[0] < 2025 * Y + 6

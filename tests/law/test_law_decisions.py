@@ -135,6 +135,17 @@ def test_women_in_commune_offices_needed_fifteen_years_under_the_old_law(
         assert (result["rate_percent"], result["amount"]) == ("47", 846_000)  # no lowest pension: 1,800,000 × 47 %
 
 
+def test_their_rate_rose_by_two_percent_a_year_also_while_others_had_three() -> None:
+    result = pension(
+        birth_date="1962-05-10",
+        pension_from="2017-06-01",
+        category="k",
+        history=[{"from": "2000-06", "to": "2017-05", "regime": "state", "coefficient": "1"}],
+    )
+
+    assert result["rate_percent"] == "49"  # 17 years: 45 % + 2 × 2 % (Law 58/2014 Article 56(4))
+
+
 def test_a_man_with_seventeen_years_has_the_lower_band() -> None:
     result = pension(
         sex="M",
