@@ -8,11 +8,11 @@ over in one call, or posts each in a transaction of its own (`ledger/poster.py`)
 deadlock by failing one transaction, which can simply be run again, since keys make that safe.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, islice
-from typing import Any, Literal, LiteralString, cast
+from typing import Any, Literal, LiteralString, TypeVar, cast
 
 import psycopg
 from psycopg.types.numeric import Int8
@@ -20,7 +20,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger.entries import REVERSAL, Entry, EntryHeader, Line
-from ledger.errors import Refused, raise_refusal, refusal, refusals
+from ledger.errors import KeyTaken, Refused, raise_refusal, refusal, refusals
+
+_T = TypeVar("_T")
 
 STAGING = "pg_temp.staged_line"
 """The staging table of the session, made by `open_staging`."""
@@ -107,7 +109,8 @@ def post_entries(
     first = list(islice(remaining, _AT_ONCE + 1))
     leave_out = on_refusal == "leave_out"
     if len(first) <= _AT_ONCE and sum(len(entry.lines) for entry in first) <= _AT_ONCE:
-        results = _call(connection, [(entry, entry.lines) for entry in first], recorded_at, leave_out=leave_out)
+        together = [(entry, entry.lines) for entry in first]
+        results = _unraced(connection, lambda: _call(connection, together, recorded_at, leave_out=leave_out), leave_out)
     else:
         results = _stream(connection, chain(first, remaining), recorded_at, leave_out=leave_out)
     if not leave_out:
@@ -209,8 +212,23 @@ def _stream(
     with refusals():
         connection.execute(text("SELECT ledger.open_batch()"))
     _copy(connection, _COPY_BATCH, rows())
-    row = _execute(connection, _POST_BATCH, (_instant(recorded_at), leave_out))
+    row = _unraced(connection, lambda: _execute(connection, _POST_BATCH, (_instant(recorded_at), leave_out)), leave_out)
     return [_result(*told) for told in zip(keys, *row, strict=True)]
+
+
+def _unraced(connection: Connection, call: Callable[[], _T], leave_out: bool) -> _T:
+    """Asks again where another transaction took a key, for other content, after the call had looked it up.
+
+    By then that one has committed, so the next look refuses the one entry and no more.
+    """
+    if not leave_out:
+        return call()
+    while True:
+        try:
+            with connection.begin_nested():
+                return call()
+        except KeyTaken:
+            continue
 
 
 def _result(key: str, entry_id: int | None, replayed: bool, sqlstate: str | None, reason: str | None) -> Result:

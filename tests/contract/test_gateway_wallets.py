@@ -578,7 +578,7 @@ def test_a_batch_of_wallets_is_paid_when_it_is_released(simulation: Simulation) 
 
 
 def test_a_clock_that_is_wrong_is_not_accepted(simulation: Simulation) -> None:
-    late = NOW + timedelta(minutes=20)
+    late = datetime.now(UTC) + timedelta(minutes=20)
     order = CollectionOrder(order_id("C9", late), 10_000, "Dong BHXH")
     call = simulation.zalopay.build_collection(order, Asking("R1", late))
     answer = simulation.zalopay.send_collection(call, order)
