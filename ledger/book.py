@@ -8,6 +8,7 @@ over in one call, or posts each in a transaction of its own (`ledger/poster.py`)
 deadlock by failing one transaction, which can simply be run again, since keys make that safe.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -223,9 +224,11 @@ def _unraced(connection: Connection, call: Callable[[], _T], leave_out: bool) ->
     """
     if not leave_out:
         return call()
+    alone = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
     while True:
         try:
-            with connection.begin_nested():
+            # A call that is a transaction of its own needs no savepoint to come back to.
+            with contextlib.nullcontext() if alone else connection.begin_nested():
                 return call()
         except KeyTaken:
             continue
