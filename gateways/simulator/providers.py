@@ -1,15 +1,14 @@
 """The doors of the simulated wallets and payment pages: each provider's own addresses, and a control door for them.
 
-They stand in the process of the simulated bank, take the same faults (a reference is their pattern), and call back over
-real HTTP, to this machine only.
+They stand in the process of the simulated bank, keep its time, take the same faults (a reference is their pattern), and
+call back over real HTTP, to this machine only.
 """
 
 import csv
 import io
 import json
-import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -71,13 +70,18 @@ class _Forgetful:
 
 
 def open_provider_doors(
-    app: FastAPI, purse: Purse, faults: Faults, answered: Answered, admit: Callable[[Request], None]
+    app: FastAPI,
+    purse: Purse,
+    faults: Faults,
+    answered: Answered,
+    admit: Callable[[Request], None],
+    now: Callable[[], datetime],
 ) -> None:
-    app.include_router(_customer_doors(purse, faults, answered))
+    app.include_router(_customer_doors(purse, faults, answered, now))
     app.include_router(_control_door(purse), dependencies=[Depends(admit)])
 
 
-def _customer_doors(purse: Purse, faults: Faults, answered: Answered) -> APIRouter:
+def _customer_doors(purse: Purse, faults: Faults, answered: Answered, now: Callable[[], datetime]) -> APIRouter:
     router = APIRouter()
 
     async def worked(request: Request, work: Callable[[Purse, bytes], Response]) -> Response:
@@ -87,8 +91,7 @@ def _customer_doors(purse: Purse, faults: Faults, answered: Answered) -> APIRout
         def payments() -> list[tuple[str, str]]:
             return [(reference, _number_of(purse, reference, fields))]
 
-        at = datetime.fromtimestamp(time.time(), UTC)
-        plan = faults.strike(call, Subject(reference, at, payments))
+        plan = faults.strike(call, Subject(reference, now(), payments))
         hidden = plan is not None and plan.fault is Fault.STATUS_NOT_FOUND
         books: Any = _Forgetful(purse) if hidden else purse
         return await answered(plan, lambda: work(books, body))
@@ -117,7 +120,7 @@ def _customer_doors(purse: Purse, faults: Faults, answered: Answered) -> APIRout
     @router.post("/v2/{path:path}")
     async def zalopay_api(path: str, request: Request) -> Response:
         def work(books: Purse, body: bytes) -> Response:
-            return told(200, **zalopay.answer(books, path, body, round(time.time() * 1000)))
+            return told(200, **zalopay.answer(books, path, body, round(now().timestamp() * 1000)))
 
         return await worked(request, work)
 

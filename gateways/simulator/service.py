@@ -140,7 +140,7 @@ def application(bank: Bank, control_token: str, stop: Callable[[], None], purse:
     admit = _doorkeeper(control_token)
     _open_control_door(app, bank, faults, seal, admit)
     if purse is not None:
-        open_provider_doors(app, purse, faults, _answered, admit)
+        open_provider_doors(app, purse, faults, _answered, admit, lambda: bank.now(_computer_time()))
     return app
 
 

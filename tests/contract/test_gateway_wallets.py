@@ -60,7 +60,7 @@ from gateways.vnpay.gateway import VnPay
 from gateways.zalopay.gateway import ZaloPay
 from gateways.zalopay.requests import order_id, refund_id
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 FUNDS_VND = 100_000_000
 ASKING = Asking("R1", NOW)
 SECRETS = {"secret_key": "SKsimulated", "key1": "K1simulated", "key2": "K2simulated", "hash_secret": "HSsimulated"}
@@ -111,6 +111,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pur
     """The simulators on a thread of this process: the same code on the same wire, started once."""
     home, token = tmp_path_factory.mktemp("simulators") / "bank", Address.new(0).control_token
     books, purse = Bank(home), Purse(home)
+    books.set_clock(NOW)
     serving = server(books, 0, token, purse)
     thread = threading.Thread(target=serving.run)
     thread.start()
