@@ -91,6 +91,8 @@ class EmployerEvent:
 DECLARATION_ACCEPTED = EmployerEvent("declaration_accepted", "Ghi nhận số phải đóng của đơn vị theo tờ khai")
 LATE_CHARGED = EmployerEvent("late_charged", "Tính tiền chậm đóng của đơn vị")
 RECEIPT_BOOKED = EmployerEvent("receipt_booked", "Sao kê ghi Có: thu tiền đóng, chờ phân bổ")
+RECEIPT_UNIDENTIFIED = EmployerEvent("receipt_unidentified", "Sao kê ghi Có: khoản thu chưa xác định đơn vị, chờ xử lý")
+RECEIPT_IDENTIFIED = EmployerEvent("receipt_identified", "Xác định được đơn vị của khoản thu chờ xử lý")
 RECEIPT_ALLOCATED = EmployerEvent("receipt_allocated", "Phân bổ khoản thu vào số phải đóng theo thứ tự luật định")
 
 

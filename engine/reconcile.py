@@ -47,6 +47,7 @@ class OpenClass:
     oldest_days: int
     next_action: str
     keeps_day_open: bool
+    in_suspense: bool
     listed: tuple[dict[str, Any], ...]
     """The oldest of them."""
 
@@ -148,9 +149,9 @@ def report(connection: Connection, on: date) -> tuple[AccountReport, ...]:
 
 
 def _by_class(found: list[Break], on: date) -> tuple[OpenClass, ...]:
-    classes: dict[tuple[str, str], list[Break]] = defaultdict(list)
+    classes: dict[tuple[str, str, bool], list[Break]] = defaultdict(list)
     for each in found:
-        classes[each.break_class.value, each.owner.value].append(each)
+        classes[each.break_class.value, each.owner.value, each.in_suspense].append(each)
     return tuple(
         OpenClass(
             break_class=name,
@@ -160,9 +161,10 @@ def _by_class(found: list[Break], on: date) -> tuple[OpenClass, ...]:
             oldest_days=working_days_between(min(each.since for each in members), on),
             next_action=members[0].next_action,
             keeps_day_open=members[0].keeps_day_open,
+            in_suspense=members[0].in_suspense,
             listed=tuple(_listed(each, on) for each in members[:_LISTED_AT_MOST]),
         )
-        for (name, owner), members in sorted(classes.items())
+        for (name, owner, _), members in sorted(classes.items())
     )
 
 

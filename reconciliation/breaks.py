@@ -103,6 +103,8 @@ class Break:
     since: date
     """The booking date of the line, the due date of what is missing, the first day of a statement after a gap."""
     detail: dict[str, Any]
+    in_suspense: bool = False
+    """Booked as nobody's money (khoản chờ xử lý): ledger and bank agree, and its owner has to find out whose it is."""
 
     @property
     def owner(self) -> Owner:
@@ -117,8 +119,11 @@ class Break:
 
     @property
     def keeps_day_open(self) -> bool:
-        """Whether the day cannot be closed before it is solved. What came back is booked and only waits to be paid."""
-        return self.break_class is not BreakClass.RETURNED
+        """Whether the day cannot be closed before it is solved.
+
+        What came back is booked and only waits to be paid; what is in suspense is booked and only waits for its owner.
+        """
+        return self.break_class is not BreakClass.RETURNED and not self.in_suspense
 
     @property
     def amount_vnd(self) -> int:
@@ -142,16 +147,19 @@ _OPEN_BREAKS = text(
     """
 SELECT b.break_id, b.class AS break_class, a.ledger_account,
     coalesce(x.reference, b.detail ->> 'reference') AS reference, i.sign, i.amount_vnd AS line_vnd,
-    x.amount_vnd AS expected_vnd, coalesce(e.booked_on, s.from_on) AS since, b.detail
+    x.amount_vnd AS expected_vnd, coalesce(e.booked_on, s.from_on) AS since, b.detail,
+    u.item_id IS NOT NULL AS in_suspense
 FROM reconciliation.break b
 LEFT JOIN reconciliation.statement_item i USING (item_id)
 LEFT JOIN reconciliation.statement_entry e ON e.statement_id = i.statement_id AND e.entry_no = i.entry_no
 JOIN reconciliation.statement s ON s.statement_id = coalesce(b.statement_id, i.statement_id)
 JOIN reconciliation.own_account a ON a.own_account_id = s.own_account_id
 LEFT JOIN reconciliation.expectation x USING (expectation_id)
+LEFT JOIN reconciliation.suspense u ON u.item_id = b.item_id
 WHERE b.opened_on <= :on AND (b.closed_on IS NULL OR b.closed_on > :on)
 UNION ALL
-SELECT NULL, 'missing_at_bank', a.ledger_account, x.reference, x.sign, NULL, x.amount_vnd, x.due_on, '{}'::jsonb
+SELECT NULL, 'missing_at_bank', a.ledger_account, x.reference, x.sign, NULL, x.amount_vnd, x.due_on, '{}'::jsonb,
+    false
 FROM reconciliation.expectation x
 JOIN reconciliation.own_account a USING (own_account_id)
 WHERE x.state = 'open' AND x.due_on < :on AND x.amount_vnd IS NOT NULL
@@ -176,6 +184,7 @@ def open_breaks(connection: Connection, on: date) -> list[Break]:
             expected_vnd=row.expected_vnd,
             since=row.since,
             detail=row.detail,
+            in_suspense=row.in_suspense,
         )
         for row in connection.execute(_OPEN_BREAKS, {"on": on})
     ]

@@ -95,7 +95,8 @@ ORDER BY a.ledger_account
 """
 )
 
-# A line that matched later is in the ledger under its booking date, so it is not open on the days before either.
+# A line that matched later is in the ledger under its booking date, so it is not open on the days before either. Nor is
+# one in suspense.
 _OPEN_ITEMS = text(
     """
 SELECT s.own_account_id, i.item_id, b.class AS break_class, e.booked_on,
@@ -107,6 +108,7 @@ JOIN reconciliation.statement s ON s.statement_id = i.statement_id
 WHERE b.class <> 'returned' AND b.opened_on <= :on AND (b.closed_on IS NULL OR b.closed_on > :on)
     AND s.state = 'accepted' AND e.booked_on <= :on
     AND NOT EXISTS (SELECT FROM reconciliation.match m WHERE m.item_id = i.item_id AND m.undone_at IS NULL)
+    AND NOT EXISTS (SELECT FROM reconciliation.suspense u WHERE u.item_id = i.item_id)
 ORDER BY e.booked_on, i.item_id
 """
 )

@@ -253,6 +253,14 @@ break_ = Table(
     Index("break_by_item", "item_id"),
 )
 
+# Lines that the engine has booked as nobody's money; what they are found to be later is matched and moved from there.
+suspense = Table(
+    "suspense",
+    metadata,
+    Column("item_id", BigInteger, ForeignKey("reconciliation.statement_item.item_id"), primary_key=True),
+    Column("booked_at", _INSTANT, nullable=False),
+)
+
 party_alias = Table(
     "party_alias",
     metadata,

@@ -14,6 +14,7 @@ from engine.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 As = Annotated[str, typer.Option("--as", help="The acting person (staff code).")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept for ever.")]
 On = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="A date; today without it.")]
 ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 RunCode = Annotated[str, typer.Argument(help="Such as 2026-11/1.")]

@@ -6,15 +6,17 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.calling import As, AsJson, ExistingFile, opened
-from engine.cli.printing import err, print_json, print_result
+from engine.cli.calling import As, AsJson, ExistingFile, On, Reason, day_of, opened
+from engine.cli.printing import err, print_json, print_result, print_table
 from engine.contributions.collection import CollectionAccount, notices_without_account, open_collection_account
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf
+from engine.contributions.suspense import list_unidentified, propose_employer
 
 employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụng lao động.")
 declaration_commands = typer.Typer(no_args_is_help=True, help="Tờ khai D02-LT.")
+suspense_commands = typer.Typer(no_args_is_help=True, help="Khoản thu chờ xử lý.")
 collection_commands = typer.Typer(no_args_is_help=True, help="Tài khoản chuyên thu.")
 app = typer.Typer()
 _OPEN_ONE = "open one with `thuchi collection-account open`"
@@ -57,6 +59,23 @@ def collection_account_open(
     with opened() as installation, installation.database.transaction(person) as connection:
         ledger_account = open_collection_account(connection, installation.vault, opening)
     print(ledger_account)
+
+
+@suspense_commands.command("list")
+def suspense_list(on: On = None, as_json: AsJson = False) -> None:
+    """Money on collection accounts that nothing identifies, the oldest first, with its owner and age."""
+    with opened() as installation, installation.database.transaction() as connection:
+        rows = [asdict(row) for row in list_unidentified(connection, installation.vault, day_of(installation, on))]
+    print_json(rows) if as_json else print_table("Khoản thu chờ xử lý", rows)
+
+
+@suspense_commands.command("assign")
+def suspense_assign(break_id: int, unit_code: str, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes whose money it is; a second person approves by `thuchi break approve`."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        decision = propose_employer(connection, break_id, unit_code, reason, person, at)
+    print_result({"decision": decision}, as_json)
 
 
 @app.command()

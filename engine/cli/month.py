@@ -5,7 +5,7 @@ import sys
 import threading
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from engine import doctor as doctoring
 from engine import web
 from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
+from engine.contributions.tracing import names_receipts, trace_receipts
 from engine.demonstration import chaos as chaos_kills
 from engine.demonstration.month import run_month
 from engine.demonstration.reporting import console_reporter
@@ -130,8 +131,12 @@ def figures_command(
 
 @app.command()
 def trace(reference: str, as_json: AsJson = False) -> None:
-    """The life of one payment: law, award, run, signatures, attempts, entries, statement lines."""
+    """The life of a payment, or of a receipt (`receipt 12`, or the payment code of its notice), with its law."""
     with opened() as installation, installation.database.transaction() as connection:
+        if names_receipts(reference):
+            lives = trace_receipts(connection, reference, Parameters.load())
+            print_json(lives) if as_json else _print_receipts(lives)
+            return
         life = tracing.trace(connection, reference)
     if as_json:
         print_json(life)
@@ -141,6 +146,23 @@ def trace(reference: str, as_json: AsJson = False) -> None:
         print_table(part, [{key: value for key, value in row.items() if key != "findings"} for row in rows])
         for finding in (finding for row in rows for finding in row.get("findings", ())):
             out.print(f"  {finding['article']['vi']}: {finding['formula']['numbers']}", markup=False)
+
+
+def _print_receipts(lives: list[dict[str, Any]]) -> None:
+    for life in lives:
+        print_result(life["receipt"], as_json=False)
+        print_table("line", [{key: value for key, value in row.items() if key != "evidence"} for row in life["line"]])
+        print_table(
+            "parts",
+            [
+                {"fund": part["fund_name"], "month": f"{part['period']:%m/%Y}", "kind": part["kind"],
+                 "amount_vnd": part["amount_vnd"], "article": part["article"]["vi"], "numbers": part["numbers"]}
+                for part in life["parts"]
+            ],
+        )  # fmt: skip
+        for ground in life["order"]:
+            out.print(f"  {ground['article']['vi']}: {ground['words']['vi']}", markup=False)
+        print_table("entries", life["entries"])
 
 
 @app.command()

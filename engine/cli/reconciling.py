@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli.calling import As, AsJson, On, day_of, opened
+from engine.cli.calling import As, AsJson, On, Reason, day_of, opened
 from engine.cli.printing import err, out, print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.payments import decisions as deciding
@@ -19,8 +19,6 @@ from reconciliation.suggestions import suggest
 app = typer.Typer()
 break_commands = typer.Typer(no_args_is_help=True, help="Chênh lệch: what did not match.")
 match_commands = typer.Typer(no_args_is_help=True, help="Khớp: what matched, why, and taking it back.")
-
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept for ever.")]
 
 
 @app.command("reconcile")

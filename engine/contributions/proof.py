@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from engine.contributions.suspense import UNIDENTIFIED
+
 
 @dataclass(frozen=True, slots=True)
 class EmployerRow:
@@ -76,6 +78,11 @@ _DIFFERENCES = text(f"""
             ('contributions_receivable.' || p.employer, p.receivable_vnd),
             ('late_charge_receivable.' || p.employer, p.charge_receivable_vnd),
             ('receipts_unallocated.' || p.employer, p.surplus_vnd)) s (account, record_vnd)
+        UNION ALL
+        SELECT '{UNIDENTIFIED}', sum(i.amount_vnd)::bigint
+        FROM reconciliation.suspense u JOIN reconciliation.statement_item i USING (item_id)
+        WHERE NOT EXISTS (
+            SELECT FROM reconciliation.match m JOIN engine.receipt r USING (match_id) WHERE m.item_id = u.item_id)
     ), book AS (
         SELECT a.code AS account,
             CASE a.normal_side WHEN 'debit' THEN sum(side.net) ELSE -sum(side.net) END::bigint AS book_vnd

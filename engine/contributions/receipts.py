@@ -1,7 +1,7 @@
 """Thu: what an accepted statement says an employer has paid is booked, and allocated by the legal order.
 
-Only a line that matching recognised by our payment code comes here. The money is first the employer's, not yet any
-fund's; allocation moves it to the dues.
+A line that matching recognised brings a receipt. The money is first the employer's, not yet any fund's; allocation
+moves it to the dues. What nothing identifies is booked in suspense, and moved from there once it is recognised.
 """
 
 from collections import defaultdict
@@ -12,16 +12,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from engine import audit, bookkeeping
+from engine.clock import business_date
 from engine.contributions.account import allocate_money
 from engine.contributions.collection import RECEIPT
 from engine.contributions.employer import Employer, employer_on, lock_employer
+from engine.contributions.suspense import UNALLOCATED, UNIDENTIFIED, book_unidentified
 from engine.law.parameters import Parameters
 from ledger.entries import Line
 from ledger.money import Dong
-from reconciliation import matching
-
-UNALLOCATED = "unallocated"
-"""As the fund of a ledger line: money of an employer that belongs to no fund yet."""
+from reconciliation import expectations, matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +30,83 @@ class ReceiptsApplied:
     receipts: int
     received_vnd: int
     allocated_vnd: int
+    suspense_vnd: int = 0
+    """Of money that nothing identified."""
 
 
 def apply_receipts(connection: Connection, run_id: int, at: datetime) -> ReceiptsApplied:
-    """Books and allocates the receipts that a matching run found. Again changes nothing."""
+    """Books and allocates the receipts that a matching run found, and the rest in suspense. Again changes nothing."""
     found = connection.execute(_NEW_RECEIPTS, {"run_id": run_id, "kind": RECEIPT, "at": at}).all()
+    suspense_vnd = book_unidentified(connection, run_id, at)
     if not found:
-        return ReceiptsApplied(0, 0, 0)
-    by_statement: dict[tuple[str, date], list[Row[Any]]] = defaultdict(list)
+        return ReceiptsApplied(0, 0, 0, suspense_vnd)
+    # What was in suspense is in the books of its day already: it is the employer's from today.
+    today = business_date(at)
+    groups: dict[tuple[str, date, bool], list[Row[Any]]] = defaultdict(list)
     for row in found:
-        by_statement[row.document, row.booked_on].append(row)
-    for (document, booked_on), rows in sorted(by_statement.items()):
-        _book(connection, run_id, document, booked_on, rows, at)
+        groups[row.document, row.booked_on, row.in_suspense].append(row)
+    for (document, booked_on, in_suspense), rows in sorted(groups.items()):
+        _book(connection, run_id, document, booked_on, rows, at, today if in_suspense else booked_on)
     law, allocated = Parameters.load(), 0
-    latest = {row.unit_code: row.booked_on for row in sorted(found, key=lambda row: row.booked_on)}
-    for unit_code, booked_on in sorted(latest.items()):
-        employer = _employer(connection, unit_code, booked_on)
+    latest: dict[str, date] = {}
+    for row in found:
+        on = today if row.in_suspense else row.booked_on
+        latest[row.unit_code] = max(on, latest.get(row.unit_code, on))
+    for unit_code, on in sorted(latest.items()):
+        employer = _employer(connection, unit_code, on)
         lock_employer(connection, employer.employer_id)
-        allocated += allocate_money(connection, employer, booked_on, at, law)
+        allocated += allocate_money(connection, employer, on, at, law)
+    _know_payers(connection, run_id, today)
     received = sum(row.amount_vnd for row in found)
     audit.record(connection, "receipts_applied", f"matching {run_id}", at, receipts=len(found), received_vnd=received)
-    return ReceiptsApplied(len(found), received, allocated)
+    return ReceiptsApplied(len(found), received, allocated, suspense_vnd)
+
+
+def _know_payers(connection: Connection, run_id: int, on: date) -> None:
+    """An account from which an employer has paid is a sign of it: for a suggestion, never for a match."""
+    expectations.know_parties(
+        connection,
+        "payer_account",
+        on,
+        f"""
+            SELECT e.unit_code, encode(i.counterparty, 'hex')
+            FROM ({matching.MATCHED_ITEMS}) m
+            JOIN reconciliation.statement_item i USING (item_id)
+            JOIN engine.receipt r USING (match_id)
+            JOIN engine.employer e ON e.employer_id = r.employer_id
+            WHERE i.counterparty IS NOT NULL""",
+        {"run_id": run_id},
+    )
 
 
 def _book(
-    connection: Connection, run_id: int, document: str, booked_on: date, rows: list[Row[Any]], at: datetime
+    connection: Connection,
+    run_id: int,
+    document: str,
+    booked_on: date,
+    rows: list[Row[Any]],
+    at: datetime,
+    business_on: date,
 ) -> None:
-    """Nợ tiền gửi ngân hàng / Có khoản thu chờ phân bổ của đơn vị: one line for each receipt."""
+    """Nợ tiền gửi ngân hàng (or khoản chờ xử lý) / Có khoản thu chờ phân bổ của đơn vị: a line for each receipt."""
+    identified = rows[0].in_suspense
     bookkeeping.post_employer_event(
         connection,
-        bookkeeping.RECEIPT_BOOKED,
+        bookkeeping.RECEIPT_IDENTIFIED if identified else bookkeeping.RECEIPT_BOOKED,
         [
             Line(
-                debit=row.ledger_account,
+                debit=UNIDENTIFIED if identified else row.ledger_account,
                 credit=f"receipts_unallocated.{row.unit_code}",
                 amount=Dong(row.amount_vnd),
                 fund=UNALLOCATED,
-                debit_reference=f"receipt {row.receipt_no}",
+                debit_reference=f"line {row.item_id}" if identified else f"receipt {row.receipt_no}",
                 credit_reference=f"receipt {row.receipt_no}",
             )
             for row in rows
         ],
-        key=f"matching:{run_id}:{document}:{booked_on}:receipts",
+        key=f"matching:{run_id}:{document}:{booked_on}:{'identified' if identified else 'receipts'}",
         document=document,
-        business_on=booked_on,
+        business_on=business_on,
         at=at,
     )
 
@@ -100,8 +132,11 @@ _NEW_RECEIPTS = text(f"""
         ON CONFLICT (match_id) DO NOTHING
         RETURNING *
     )
-    SELECT added.receipt_no, added.booked_on, added.amount_vnd, added.document, e.unit_code, c.ledger_account
+    SELECT added.receipt_no, added.booked_on, added.amount_vnd, added.document, e.unit_code, c.ledger_account,
+        m.item_id,
+        EXISTS (SELECT FROM reconciliation.suspense u WHERE u.item_id = m.item_id) AS in_suspense
     FROM added
+    JOIN reconciliation.match m USING (match_id)
     JOIN engine.employer e USING (employer_id)
     JOIN engine.collection_account c USING (collection_account_id)
     ORDER BY added.receipt_no

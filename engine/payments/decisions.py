@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from engine import audit
 from engine.clock import business_date
-from engine.contributions.receipts import UNALLOCATED
+from engine.contributions.suspense import UNALLOCATED
 from engine.errors import NotAllowed
 from engine.payments.payment import UNDO_RETURN, UNDO_SETTLED, Voucher, move
 from engine.payments.settlement import apply_matches

@@ -3,6 +3,7 @@
 Payment states, the ledger, and the bank's own statements: each is computed from its own rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ from engine.contributions.proof import ContributionsProof, prove_contributions
 from engine.payments import agreement
 from ledger import balances
 from reconciliation import breaks, proof
-from reconciliation.breaks import BreakClass
+from reconciliation.breaks import Break
 from reconciliation.proof import AccountProof
 
 
@@ -78,7 +79,7 @@ def prove(connection: Connection, on: date) -> Proof:
         *contributions.differences,
         *_unbalanced_totals(totals),
         *(difference for account in accounts for difference in account.differences),
-        *(each.description for each in found if each.break_class is not BreakClass.RETURNED),
+        *(each.description for each in found if each.keeps_day_open),
     ]
     return Proof(
         on=on,
@@ -87,7 +88,7 @@ def prove(connection: Connection, on: date) -> Proof:
         inquiries_resolved=_inquiries_resolved(connection),
         accounts=accounts,
         contributions=contributions,
-        open_cases=_open_cases(connection),
+        open_cases=_open_cases(connection, found),
         differences=tuple(differences),
     )
 
@@ -113,11 +114,12 @@ def _unbalanced_totals(totals: dict[str, int]) -> list[str]:
     return [f"approved {totals['approved']} đ, accounted for {accounted} đ"]
 
 
-def _open_cases(connection: Connection) -> tuple[str, ...]:
+def _open_cases(connection: Connection, found: Sequence[Break]) -> tuple[str, ...]:
     cases = connection.execute(
         text("SELECT subject, problem FROM engine.open_case WHERE closed_at IS NULL ORDER BY case_id")
     )
-    return tuple(f"{case.subject}: {case.problem}" for case in cases)
+    waiting = (f"in suspense: {each.description}" for each in found if each.in_suspense)
+    return (*(f"{case.subject}: {case.problem}" for case in cases), *waiting)
 
 
 def _inquiries_resolved(connection: Connection) -> int:

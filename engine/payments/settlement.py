@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 
 from engine import audit, outbox
 from engine.clock import business_date
-from engine.contributions.receipts import UNALLOCATED, ReceiptsApplied, apply_receipts
+from engine.contributions.receipts import ReceiptsApplied, apply_receipts
+from engine.contributions.suspense import UNALLOCATED
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.deaths import follow_deaths

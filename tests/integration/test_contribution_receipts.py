@@ -1,94 +1,32 @@
 """What employers pay: recognised by its code, booked, allocated by the legal order, charged when late."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import builders
 import pytest
-from bank_paper import Line, Paper
+from employer_world import DUE_ON, DUES, NOVEMBER, OCTOBER, EmployerWorld
 from sqlalchemy import text
 
 from engine.clock import VIET_NAM, business_date
 from engine.contributions.collection import open_collection_account
-from engine.contributions.declaration import DeclarationImported, import_declaration
+from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document
-from engine.contributions.proof import EmployerRow, prove_contributions
-from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.database import Database
 from engine.demonstration import employer
 from engine.errors import WrongInput
-from engine.payments.settlement import import_statement
 from engine.vault import Vault
 from ledger.balances import balance
 
-OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
-DUE_ON = date(2026, 11, 30)
-DUES = 3_200_000
-"""Of one worker with 10,000,000: health 450,000; unemployment 200,000; accident 50,000; sickness 300,000;
-retirement 2,200,000."""
-
-
-class World:
-    """One employer, one collection account, and the bank's paper."""
-
-    def __init__(self, database: Database, vault: Vault, directory: Path) -> None:
-        self.database, self.vault, self.directory = database, vault, directory
-        self.paper = Paper(employer.COLLECTION.account)
-        self.next_day = builders.PAY_ON
-        with database.transaction("lan") as connection:
-            builders.add_bank(connection, vault)
-            open_collection_account(connection, vault, employer.COLLECTION)
-            import_employers(connection, vault, employer.write_employers(directory), builders.AT)
-
-    def declare(self, period: date, at: datetime = builders.AT) -> DeclarationImported:
-        path = self.directory / f"{period}.xlsx"
-        worker = employer.invent_staff(1, 1)[0]
-        staff = [replace(worker, wage_vnd=10_000_000)]
-        employer.write_declaration(path, period, staff)
-        with self.database.transaction("lan") as connection:
-            return import_declaration(connection, self.vault, path, at)
-
-    def credit(self, on: date, lines: Sequence[tuple[str, int]]) -> None:
-        """The statement up to a day, with credits by memo and amount."""
-        path = self.directory / f"{on}.xml"
-        booked = [Line(amount, text=memo) for memo, amount in lines]
-        self.paper.statement(path, on, booked, from_on=self.next_day)
-        self.next_day = on + timedelta(days=1)
-        at = datetime(on.year, on.month, on.day, 20, tzinfo=VIET_NAM)
-        with self.database.transaction() as connection:
-            imported = import_statement(connection, self.vault, path, at)
-            assert imported.run_id is not None
-            assert apply_receipts(connection, imported.run_id, at) == ReceiptsApplied(0, 0, 0)
-
-    def row(self) -> EmployerRow:
-        with self.database.transaction() as connection:
-            proof = prove_contributions(connection)
-        assert proof.differences == ()
-        return proof.rows[0]
-
-    def allocated(self) -> dict[tuple[str, str], int]:
-        """Đồng by fund and kind."""
-        with self.database.transaction() as connection:
-            rows = connection.execute(
-                text("SELECT fund, kind, sum(amount_vnd)::bigint AS vnd FROM engine.allocation GROUP BY 1, 2")
-            )
-            return {(row.fund, row.kind): row.vnd for row in rows}
-
-    def notice(self, notice_no: int) -> dict[str, Any]:
-        with self.database.transaction() as connection:
-            return notice_document(connection, self.vault, notice_no)
-
 
 @pytest.fixture
-def world(database: Database, vault: Vault, tmp_path: Path) -> World:
-    return World(database, vault, tmp_path)
+def world(database: Database, vault: Vault, tmp_path: Path) -> EmployerWorld:
+    return EmployerWorld(database, vault, tmp_path)
 
 
-def test_a_part_payment_goes_to_the_funds_in_the_legal_order(world: World) -> None:
+def test_a_part_payment_goes_to_the_funds_in_the_legal_order(world: EmployerWorld) -> None:
     declared = world.declare(OCTOBER)
     assert declared.dues_vnd == DUES
     world.credit(builders.PAY_ON, [(f"{declared.payment_code} dong BHXH", 720_000)])
@@ -104,7 +42,7 @@ def test_a_part_payment_goes_to_the_funds_in_the_legal_order(world: World) -> No
     assert (row.receivable_vnd, row.surplus_vnd, row.charged_vnd) == (0, 0, 0)
 
 
-def test_a_surplus_waits_for_the_dues_of_the_next_month(world: World) -> None:
+def test_a_surplus_waits_for_the_dues_of_the_next_month(world: EmployerWorld) -> None:
     first = world.declare(OCTOBER)
     world.credit(builders.PAY_ON, [(first.payment_code, DUES), (first.payment_code, 1_000_000)])
     assert world.row().surplus_vnd == 1_000_000
@@ -117,7 +55,7 @@ def test_a_surplus_waits_for_the_dues_of_the_next_month(world: World) -> None:
     assert world.row().receivable_vnd == 0
 
 
-def test_what_comes_late_is_charged_for_each_day(world: World) -> None:
+def test_what_comes_late_is_charged_for_each_day(world: EmployerWorld) -> None:
     """Ten days at 0.03 %: of the whole 9,600, of health 1,350, unemployment 600, accident 150, social insurance 7,500.
 
     A payment of the dues alone leaves the charge of social insurance open, and 2,100 of its principal.
@@ -144,7 +82,7 @@ def test_what_comes_late_is_charged_for_each_day(world: World) -> None:
     assert (row.charged_vnd, row.charge_receivable_vnd, row.receivable_vnd, row.surplus_vnd) == (9_606, 0, 0, 394)
 
 
-def test_arrears_and_their_charge_stand_on_the_next_notice(world: World) -> None:
+def test_arrears_and_their_charge_stand_on_the_next_notice(world: EmployerWorld) -> None:
     world.declare(OCTOBER)
     at = datetime(2026, 12, 10, 9, tzinfo=VIET_NAM)
     declared = world.declare(NOVEMBER, at)
@@ -156,7 +94,7 @@ def test_arrears_and_their_charge_stand_on_the_next_notice(world: World) -> None
     assert (row.receivable_vnd, row.charge_receivable_vnd, row.surplus_vnd) == (0, 0, 0)
 
 
-def test_a_month_declared_late_bears_its_own_charge_on_its_notice(world: World) -> None:
+def test_a_month_declared_late_bears_its_own_charge_on_its_notice(world: EmployerWorld) -> None:
     at = datetime(2026, 12, 10, 9, tzinfo=VIET_NAM)
     declared = world.declare(OCTOBER, at)
     notice = world.notice(declared.notice_no)
@@ -170,7 +108,7 @@ def test_a_month_declared_late_bears_its_own_charge_on_its_notice(world: World) 
     assert (row.receivable_vnd, row.charge_receivable_vnd, row.surplus_vnd) == (0, 0, 0)
 
 
-def test_a_surplus_that_came_in_time_keeps_a_late_declaration_from_being_charged(world: World) -> None:
+def test_a_surplus_that_came_in_time_keeps_a_late_declaration_from_being_charged(world: EmployerWorld) -> None:
     first = world.declare(OCTOBER)
     world.credit(builders.PAY_ON, [(first.payment_code, DUES + 1_000_000)])
     second = world.declare(NOVEMBER, datetime(2027, 1, 10, 9, tzinfo=VIET_NAM))
@@ -178,14 +116,16 @@ def test_a_surplus_that_came_in_time_keeps_a_late_declaration_from_being_charged
     assert (second.amount_vnd, world.notice(second.notice_no)["late_charge_vnd"]) == (2_200_000 + 6_600, 6_600)
 
 
-def test_a_month_of_the_former_law_bears_the_charge_from_july_2025_and_says_what_is_not_counted(world: World) -> None:
+def test_a_month_of_the_former_law_bears_the_charge_from_july_2025_and_says_what_is_not_counted(
+    world: EmployerWorld,
+) -> None:
     declared = world.declare(date(2025, 5, 1))
     days = (business_date(builders.AT) - date(2025, 6, 30)).days
     assert world.notice(declared.notice_no)["late_charge_vnd"] == declared.dues_vnd * days * 3 // 10_000
     assert "late_interest_months" in declared.unconfirmed
 
 
-def test_money_without_a_code_of_ours_is_nobodys(world: World) -> None:
+def test_money_without_a_code_of_ours_is_nobodys(world: EmployerWorld) -> None:
     declared = world.declare(OCTOBER)
     wrong = declared.payment_code[:-1] + ("A" if declared.payment_code[-1] != "A" else "B")
     world.credit(builders.PAY_ON, [("dong BHXH thang 10", 5_000), (wrong, 7_000)])
