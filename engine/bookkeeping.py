@@ -89,6 +89,7 @@ class EmployerEvent:
 
 
 DECLARATION_ACCEPTED = EmployerEvent("declaration_accepted", "Ghi nhận số phải đóng của đơn vị theo tờ khai")
+DUES_REDUCED = EmployerEvent("dues_reduced", "Giảm số phải đóng đã kê khai: ghi lại cho đơn vị")
 LATE_CHARGED = EmployerEvent("late_charged", "Tính tiền chậm đóng của đơn vị")
 RECEIPT_BOOKED = EmployerEvent("receipt_booked", "Sao kê ghi Có: thu tiền đóng, chờ phân bổ")
 RECEIPT_UNIDENTIFIED = EmployerEvent("receipt_unidentified", "Sao kê ghi Có: khoản thu chưa xác định đơn vị, chờ xử lý")

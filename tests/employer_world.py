@@ -13,6 +13,7 @@ from sqlalchemy import text
 from engine.clock import VIET_NAM
 from engine.contributions.collection import open_collection_account
 from engine.contributions.declaration import DeclarationImported, import_declaration
+from engine.contributions.declaration_form import DeclaredWorker
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document
 from engine.contributions.proof import EmployerRow, prove_contributions
@@ -41,13 +42,24 @@ class EmployerWorld:
             open_collection_account(connection, vault, employer.COLLECTION)
             import_employers(connection, vault, employer.write_employers(directory), builders.AT)
 
-    def declare(self, period: date, at: datetime = builders.AT) -> DeclarationImported:
+    def worker(self, number: int = 0, wage_vnd: int = 10_000_000) -> DeclaredWorker:
+        return replace(employer.invent_staff(1, number + 1)[number], wage_vnd=wage_vnd)
+
+    def declare(
+        self,
+        period: date,
+        at: datetime = builders.AT,
+        staff: Sequence[DeclaredWorker] = (),
+        *,
+        changes_only: bool = False,
+        decided_on: date | None = None,
+    ) -> DeclarationImported:
         path = self.directory / f"{period}.xlsx"
-        worker = employer.invent_staff(1, 1)[0]
-        staff = [replace(worker, wage_vnd=10_000_000)]
-        employer.write_declaration(path, period, staff)
+        employer.write_declaration(path, period, staff or [self.worker()])
         with self.database.transaction("lan") as connection:
-            return import_declaration(connection, self.vault, path, at)
+            return import_declaration(
+                connection, self.vault, path, at, changes_only=changes_only, decided_on=decided_on
+            )
 
     def credit(self, on: date, lines: Sequence[tuple[str, int]]) -> None:
         """The statement up to a day, with credits by memo and amount."""

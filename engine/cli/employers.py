@@ -1,6 +1,7 @@
 """Thu: what employers and the collection office do."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from engine.contributions.collection import CollectionAccount, notices_without_a
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf
+from engine.contributions.recording import certificate
 from engine.contributions.suspense import list_unidentified, propose_employer
 
 employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụng lao động.")
@@ -31,10 +33,28 @@ def employer_import(file: ExistingFile, person: As = "collection", as_json: AsJs
 
 
 @declaration_commands.command("import")
-def declaration_import(file: ExistingFile, person: As = "collection", as_json: AsJson = False) -> None:
+def declaration_import(
+    file: ExistingFile,
+    person: As = "collection",
+    changes: Annotated[
+        bool, typer.Option("--changes", help="The rows tell changes; everybody else stays as declared last.")
+    ] = False,
+    decided_on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Wages are raised backwards by a decision of this day."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Nhận tờ khai: accepts a month of one employer (D02-LT) with its dues and notice, or nothing at all."""
     with opened() as installation, installation.database.transaction(person) as connection:
-        result = import_declaration(connection, installation.vault, file, installation.clock().now())
+        result = import_declaration(
+            connection,
+            installation.vault,
+            file,
+            installation.clock().now(),
+            changes_only=changes,
+            decided_on=decided_on.date() if decided_on else None,
+        )
         unpayable = notices_without_account(connection)
     told = asdict(result)
     notes = [] if as_json else told.pop("notes")
@@ -43,6 +63,14 @@ def declaration_import(file: ExistingFile, person: As = "collection", as_json: A
         err.print(f"Lưu ý (note): {note}", markup=False)
     if unpayable:
         err.print(f"Warning: {unpayable} notices name no account to pay to; {_OPEN_ONE}", markup=False)
+
+
+@declaration_commands.command("show")
+def declaration_show(number: str, as_json: AsJson = False) -> None:
+    """Xác nhận tiếp nhận: what was accepted under a number such as TZ0001Z/2026-10/1, with its hash."""
+    with opened() as installation, installation.database.transaction() as connection:
+        shown = certificate(connection, number)
+    print_result(shown, as_json)
 
 
 @collection_commands.command("open")

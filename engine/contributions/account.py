@@ -1,8 +1,9 @@
 """The running account of an employer: what it owes by fund and month, and how its money is allocated to that.
 
-A receipt goes to the debts in the order that the law has on its day: the funds one after the other, inside a fund the
-principal before the charge, the oldest month first. What is above all debts stays with the employer and waits for the
-next dues. Money counts as paid from the day on which the bank booked it.
+A receipt goes to the debts in the order that the law has on its day: first all that is owed for workers who have left
+or claim a benefit, so that their time can be confirmed; then the funds one after the other, inside a fund the principal
+before the charge, the oldest month first. What is above all debts stays with the employer and waits for the next dues.
+Money counts as paid from the day on which the bank booked it.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from engine import bookkeeping
+from engine.clock import business_date
 from engine.contributions.dues import FUND_LABELS, FUND_NAMES
 from engine.contributions.employer import Employer
 from engine.law.allocation import Debt, allocate
@@ -47,6 +49,10 @@ class Debit:
     """Late charge accrued up to the day, of what was paid late and of what is unpaid, less what was allocated to it."""
     uncharged_vnd: int
     """The part of that charge that is not in the books yet."""
+    priority_principal_vnd: int = 0
+    """Of the principal, what is owed for workers who have left or claim a benefit."""
+    priority_charge_vnd: int = 0
+    """Of the charge, what that principal bears."""
 
     @property
     def total_vnd(self) -> int:
@@ -65,11 +71,12 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a receipt: to principal or charge of one fund and month."""
+    """One part of a receipt: to principal or charge of one fund and month; `priority` for who has left or claims."""
 
     debit: Debit
     kind: Kind
     amount_vnd: int
+    priority: bool = False
 
 
 def debits_on(connection: Connection, employer_id: UUID, on: date, law: Parameters) -> list[Debit]:
@@ -115,6 +122,8 @@ def allocate_money(connection: Connection, employer: Employer, business_on: date
     allocated = 0
     for money in money_of(connection, employer.employer_id):
         debits = debits_on(connection, employer.employer_id, money.booked_on, law)
+        if sum(debit.total_vnd for debit in debits) > money.left_vnd:
+            _mark_priority(connection, employer, debits, money.booked_on, law)
         parts = divide(money, debits, law)
         _charge(connection, employer, parts, money, business_on, at)
         _post(connection, employer, money, parts, business_on, at)
@@ -122,22 +131,87 @@ def allocate_money(connection: Connection, employer: Employer, business_on: date
     return allocated
 
 
+def allocate_to(
+    connection: Connection, employer: Employer, money: Money, period: date, fund: str, at: datetime, law: Parameters
+) -> None:
+    """Allocates money to the principal of one fund and month, as far as that is unpaid."""
+    debits = debits_on(connection, employer.employer_id, money.booked_on, law)
+    own = [debit for debit in debits if (debit.period, debit.fund) == (period, fund)]
+    _post(
+        connection,
+        employer,
+        money,
+        list(_fill(money.left_vnd, Kind.PRINCIPAL, [_Owed(one, one.principal_vnd, 0) for one in own], priority=False)),
+        business_date(at),
+        at,
+    )
+
+
+def _mark_priority(
+    connection: Connection, employer: Employer, debits: Sequence[Debit], on: date, law: Parameters
+) -> None:
+    """Tells in the debits what is owed for workers who have left or claim a benefit, and was not paid as such yet."""
+    known = {"employer_id": employer.employer_id, "on": on}
+    owed = {(row.period, row.fund): row.owed_vnd for row in connection.execute(_PRIORITY, known)}
+    for debit in debits:
+        marked = min(debit.principal_vnd, owed.get((debit.period, debit.fund), 0))
+        if marked <= 0:
+            continue
+        owed[debit.period, debit.fund] -= marked
+        debit.priority_principal_vnd = marked
+        money_days = marked * days_late(debit.due_on, on, law)
+        debit.priority_charge_vnd = min(debit.charge_vnd, _charge_of(money_days, on, law)) if money_days else 0
+
+
 def divide(money: Money, debits: Sequence[Debit], law: Parameters) -> list[Part]:
-    """The parts of a receipt by the order of the law on its day."""
-    order = law.value("allocation_order", money.booked_on)
-    inside = {name: [_NAMES[fund] for fund in _funds(name, money.booked_on, law)] for name in order}
-    of = {name: [debit for fund in funds for debit in debits if debit.fund == fund] for name, funds in inside.items()}
+    """The parts of a receipt by the order of the law on its day: who has left or claims first, then all."""
+    first = _divide(money.left_vnd, money.booked_on, [_Owed.first(debit) for debit in debits], law, priority=True)
+    paid: dict[tuple[int, Kind], int] = {(id(part.debit), part.kind): part.amount_vnd for part in first}
+    rest = [
+        _Owed(
+            debit,
+            debit.principal_vnd - paid.get((id(debit), Kind.PRINCIPAL), 0),
+            debit.charge_vnd - paid.get((id(debit), Kind.LATE_CHARGE), 0),
+        )
+        for debit in debits
+    ]
+    left_vnd = money.left_vnd - sum(paid.values())
+    return [*first, *_divide(left_vnd, money.booked_on, rest, law, priority=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What one pass of the division may pay of a debit."""
+
+    debit: Debit
+    principal_vnd: int
+    charge_vnd: int
+
+    @classmethod
+    def first(cls, debit: Debit) -> "_Owed":
+        return cls(debit, debit.priority_principal_vnd, debit.priority_charge_vnd)
+
+    def of(self, kind: Kind) -> int:
+        return self.principal_vnd if kind is Kind.PRINCIPAL else self.charge_vnd
+
+
+def _divide(amount_vnd: int, on: date, owed: Sequence[_Owed], law: Parameters, *, priority: bool) -> list[Part]:
+    if not amount_vnd or not any(one.principal_vnd or one.charge_vnd for one in owed):
+        return []
+    order = law.value("allocation_order", on)
+    inside = {name: [_NAMES[fund] for fund in _funds(name, on, law)] for name in order}
+    of = {name: [one for fund in funds for one in owed if one.debit.fund == fund] for name, funds in inside.items()}
     debts = {
-        name: Debt(sum(debit.principal_vnd for debit in found), sum(debit.charge_vnd for debit in found))
+        name: Debt(sum(one.principal_vnd for one in found), sum(one.charge_vnd for one in found))
         for name, found in of.items()
     }
-    found = allocate(money.left_vnd, debts, money.booked_on, law, Record())
+    found = allocate(amount_vnd, debts, on, law, Record())
     parts: list[Part] = []
     for name in order:
         principal = debts[name].principal_vnd - found.unpaid[name].principal_vnd
-        parts += _oldest_first(principal, Kind.PRINCIPAL, of[name])
+        parts += _fill(principal, Kind.PRINCIPAL, of[name], priority=priority)
         charge = debts[name].interest_vnd - found.unpaid[name].interest_vnd
-        parts += _oldest_first(charge, Kind.LATE_CHARGE, of[name])
+        parts += _fill(charge, Kind.LATE_CHARGE, of[name], priority=priority)
     return parts
 
 
@@ -146,14 +220,13 @@ def _funds(name: str, on: date, law: Parameters) -> Sequence[str]:
     return inside if name == _SOCIAL_INSURANCE else (name,)
 
 
-def _oldest_first(amount_vnd: int, kind: Kind, debits: Iterable[Debit]) -> Iterator[Part]:
-    """Fills the debits of one place in the order; the sort keeps the order of the funds inside a month."""
-    for debit in sorted(debits, key=lambda debit: debit.period):
-        owed = debit.principal_vnd if kind is Kind.PRINCIPAL else debit.charge_vnd
-        paid = min(amount_vnd, owed)
+def _fill(amount_vnd: int, kind: Kind, owed: Iterable[_Owed], *, priority: bool) -> Iterator[Part]:
+    """Fills the debits of one place, the oldest month first; the sort keeps the order of the funds inside a month."""
+    for one in sorted(owed, key=lambda one: one.debit.period):
+        paid = min(amount_vnd, one.of(kind))
         if paid:
             amount_vnd -= paid
-            yield Part(debit, kind, paid)
+            yield Part(one.debit, kind, paid, priority)
 
 
 def _charge(
@@ -221,14 +294,16 @@ def _post(
         return
     connection.execute(
         text("""
-            INSERT INTO engine.allocation (receipt_id, declaration_id, fund, kind, value_on, amount_vnd, recorded_at)
-            VALUES (:receipt_id, :declaration_id, :fund, :kind, :value_on, :amount_vnd, :at)"""),
+            INSERT INTO engine.allocation
+                (receipt_id, declaration_id, fund, kind, priority, value_on, amount_vnd, recorded_at)
+            VALUES (:receipt_id, :declaration_id, :fund, :kind, :priority, :value_on, :amount_vnd, :at)"""),
         [
             {
                 "receipt_id": money.receipt_id,
                 "declaration_id": part.debit.declaration_id,
                 "fund": part.debit.fund,
                 "kind": part.kind.value,
+                "priority": part.priority,
                 "value_on": money.booked_on,
                 "amount_vnd": part.amount_vnd,
                 "at": at,
@@ -277,6 +352,37 @@ _OWED = text("""
         WHERE declaration_id = d.declaration_id AND fund = d.fund) l ON true
     WHERE c.employer_id = :employer_id
     ORDER BY c.period, c.number, d.fund
+""")
+
+# Who has left: declared before, and not for the last month that the employer has declared.
+_PRIORITY = text("""
+    WITH last AS (
+        SELECT max(period) AS period FROM engine.declaration WHERE employer_id = :employer_id
+    ), first_served AS (
+        SELECT DISTINCT m.person_id FROM engine.employment m CROSS JOIN last
+        WHERE m.employer_id = :employer_id AND upper_inf(m.recorded_during) AND (
+            NOT EXISTS (
+                SELECT FROM engine.employment n
+                WHERE n.employer_id = :employer_id AND n.person_id = m.person_id AND upper_inf(n.recorded_during)
+                    AND n.months @> last.period)
+            OR EXISTS (
+                SELECT FROM engine.claim k WHERE k.insured_person_id = m.person_id AND k.received_on <= :on))
+    ), owed AS (
+        SELECT DISTINCT ON (c.period, d.person_id) c.period, d.shares
+        FROM engine.declaration c JOIN engine.person_dues d USING (declaration_id) JOIN first_served USING (person_id)
+        WHERE c.employer_id = :employer_id
+        ORDER BY c.period, d.person_id, c.number DESC
+    ), paid AS (
+        SELECT c.period, a.fund, sum(a.amount_vnd) AS paid_vnd
+        FROM engine.declaration c JOIN engine.allocation a USING (declaration_id)
+        WHERE c.employer_id = :employer_id AND a.priority AND a.kind = 'principal' GROUP BY 1, 2
+    )
+    SELECT o.period, s.key AS fund,
+        (sum((s.value ->> 'employee_vnd')::bigint + (s.value ->> 'employer_vnd')::bigint)
+            - coalesce(min(p.paid_vnd), 0))::bigint AS owed_vnd
+    FROM owed o CROSS JOIN LATERAL jsonb_each(o.shares) s
+    LEFT JOIN paid p ON p.period = o.period AND p.fund = s.key
+    GROUP BY 1, 2
 """)
 
 _LATE_PARTS = text("""

@@ -63,6 +63,9 @@ class DeclaredWorker:
     unpaid: bool
     leaves: bool
     """No longer with the employer in the month: nothing is due."""
+    from_month: date | None = None
+    """Columns 14 and 15: for which months the row holds, where they are filled in."""
+    to_month: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,11 @@ class Mention:
     worker: DeclaredWorker | None
 
 
-def read_worker(row: Row, month: Month, law: Parameters) -> Mention:
-    """Reads one row of the table for the declared month; every problem of it is noted."""
+def read_worker(row: Row, month: Month, law: Parameters, *, changes_only: bool = False) -> Mention:
+    """Reads one row of the table for the declared month; every problem of it is noted.
+
+    A row of changes may hold for earlier months alone.
+    """
     before = len(row.problems.found)
     name = _name(row)
     number = _insured_number(row)
@@ -86,12 +92,14 @@ def read_worker(row: Row, month: Month, law: Parameters) -> Mention:
     position = row.text(POSITION)
     wage_vnd = _wage(row)
     change = row.choice(CHANGE, CHANGES) or STAYS
-    _check_months(row, month)
+    from_month, to_month = _months(row, month, changes_only=changes_only)
     if birth_date is not None:
         _check_age(row, birth_date, month, law)
     worker = None
     if len(row.problems.found) == before and name and number and birth_date and wage_vnd:
-        worker = DeclaredWorker(number, name, birth_date, position, wage_vnd, change == UNPAID, change == LEAVES)
+        worker = DeclaredWorker(
+            number, name, birth_date, position, wage_vnd, change == UNPAID, change == LEAVES, from_month, to_month
+        )
     return Mention(row, number, name, birth_date, change == LEAVES, worker)
 
 
@@ -149,16 +157,19 @@ def _wage(row: Row) -> int | None:
     return total
 
 
-def _check_months(row: Row, month: Month) -> None:
-    """Columns 14 and 15 say for which months the row holds; the declared month must be one of them."""
+def _months(row: Row, month: Month, *, changes_only: bool) -> tuple[date | None, date | None]:
+    """Columns 14 and 15 say for which months the row holds; of a full list the declared month must be one of them."""
     first, last = row.month(FROM_MONTH), row.month(TO_MONTH)
     declared = f"the declared month ({month.first_day:%m/%Y})"
     if first and first > month.first_day:
         row.problem(FROM_MONTH, f"is after {declared}")
     if first and last and last < first:
         row.problem(TO_MONTH, f"is before {FROM_MONTH}")
-    elif last and last < month.first_day:
+    elif last and last < month.first_day and not changes_only:
         row.problem(TO_MONTH, f"is before {declared}: an earlier month has its own file")
+    elif last and first is None and last < month.first_day:
+        row.problem(FROM_MONTH, f"must tell from which month on, since {TO_MONTH} is before {declared}")
+    return first, last
 
 
 def _check_age(row: Row, birth_date: date, month: Month, law: Parameters) -> None:

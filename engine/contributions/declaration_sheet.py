@@ -67,8 +67,10 @@ class DeclaredMonth:
         self.problems.add(f"{self.place}, {place}", f"{label}: {rule}", (1, row, column))
 
 
-def read_declaration(path: Path, received_on: date, law: Parameters, problems: Problems) -> DeclaredMonth:
-    """Reads a declaration; every problem of every row is noted."""
+def read_declaration(
+    path: Path, received_on: date, law: Parameters, problems: Problems, *, changes_only: bool = False
+) -> DeclaredMonth:
+    """Reads a declaration, the whole list or its changes alone; every problem of every row is noted."""
     name = printable(path.name)
     if path.suffix.lower() != ".xlsx":
         raise WrongInput([f"{name}: a declaration is an XLSX workbook"])
@@ -77,7 +79,7 @@ def read_declaration(path: Path, received_on: date, law: Parameters, problems: P
             raise WrongInput([f"{name}: is an old XLS or a password-protected workbook: save it as plain XLSX"])
     found = [(sheet, table) for sheet in read_every_sheet(path) if (table := find_table(sheet.grid))]
     if len(found) == 1:
-        return _read(name, *found[0], received_on, law, problems)
+        return _read(name, *found[0], received_on, law, problems, changes_only=changes_only)
     if found:
         # The second one may be a copy or the rest of the list; only its office knows.
         names = ", ".join(f"{sheet.name} (hidden)" if sheet.hidden else sheet.name for sheet, _ in found)
@@ -89,7 +91,14 @@ def read_declaration(path: Path, received_on: date, law: Parameters, problems: P
 
 
 def _read(
-    file: str, sheet: XlsxSheet, table: Table, received_on: date, law: Parameters, problems: Problems
+    file: str,
+    sheet: XlsxSheet,
+    table: Table,
+    received_on: date,
+    law: Parameters,
+    problems: Problems,
+    *,
+    changes_only: bool,
 ) -> DeclaredMonth:
     place = f"{file}, sheet {sheet.name}"
     above = sheet.grid[: table.first]
@@ -108,7 +117,7 @@ def _read(
     hidden = 0
     readable = not table.wrong and table.columns.keys() >= set(REQUIRED)
     for number, cells in worker_lines(sheet.grid, table) if readable else ():
-        mentions.append(read_worker(Row(place, number, cells, problems), month, law))
+        mentions.append(read_worker(Row(place, number, cells, problems), month, law, changes_only=changes_only))
         hidden += number in sheet.hidden_rows
     declared = DeclaredMonth(
         place,
@@ -130,7 +139,7 @@ def _read(
         declared.problem(PERIOD, f"rates are known from {_first_month(law):%m/%Y} only, not of {period:%m/%Y}")
     if readable and not mentions:
         problems.add(place, "the table has no worker", (1, table.first, 0))
-    elif mentions and all(mention.leaves for mention in mentions):
+    elif mentions and not changes_only and all(mention.leaves for mention in mentions):
         declared.problem(PERIOD, "nobody is with the employer in the declared month")
     return declared
 

@@ -68,6 +68,8 @@ class Asked:
     surplus_vnd: int
     amount_vnd: int
     """Dues, principal carried in and late charges, less the surplus; nothing if the surplus covers all."""
+    adjustments_vnd: int = 0
+    """What the same file changes in other months, or takes away in this one; below zero if less is due."""
 
 
 def asked(before: Position, dues_vnd: int, after: Position) -> Asked:
@@ -115,9 +117,9 @@ def issue(
     connection.execute(
         text("""
             INSERT INTO engine.notice (notice_no, payment_code, employer_id, declaration_id, due_on, carried_in_vnd,
-                late_charge_vnd, surplus_vnd, amount_vnd, issued_at)
+                late_charge_vnd, surplus_vnd, adjustments_vnd, amount_vnd, issued_at)
             VALUES (:notice_no, :payment_code, :employer_id, :declaration_id, :due_on, :carried_in_vnd,
-                :late_charge_vnd, :surplus_vnd, :amount_vnd, :at)"""),
+                :late_charge_vnd, :surplus_vnd, :adjustments_vnd, :amount_vnd, :at)"""),
         {
             "notice_no": notice.notice_no,
             "payment_code": notice.payment_code,
@@ -127,6 +129,7 @@ def issue(
             "carried_in_vnd": asked_for.carried_in_vnd,
             "late_charge_vnd": asked_for.late_charge_vnd,
             "surplus_vnd": asked_for.surplus_vnd,
+            "adjustments_vnd": asked_for.adjustments_vnd,
             "amount_vnd": asked_for.amount_vnd,
             "at": at,
         },
@@ -188,6 +191,7 @@ def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dic
         "carried_in_vnd": row.carried_in_vnd,
         "late_charge_vnd": row.late_charge_vnd,
         "surplus_vnd": row.surplus_vnd,
+        "adjustments_vnd": row.adjustments_vnd,
         "amount_vnd": row.amount_vnd,
         "amount_in_words": in_words(row.amount_vnd),
         "due_on": row.due_on.isoformat(),

@@ -17,13 +17,15 @@ class EmployerRow:
     """Months declared."""
     dues_vnd: int
     charged_vnd: int
+    reduced_vnd: int
+    """What corrections took away of it; it is the employer's money like a receipt."""
     received_vnd: int
     allocated_vnd: int
     receivable_vnd: int
     """Dues that nothing has been allocated to."""
     charge_receivable_vnd: int
     surplus_vnd: int
-    """Received and not allocated."""
+    """Received or taken away, and not allocated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,10 @@ def prove_contributions(connection: Connection) -> ContributionsProof:
 
 
 _PER_EMPLOYER = """
-    SELECT e.unit_code AS employer, d.declared, d.dues_vnd, d.charged_vnd, r.received_vnd,
+    SELECT e.unit_code AS employer, d.declared, d.dues_vnd, d.charged_vnd, r.reduced_vnd, r.received_vnd,
         a.principal_vnd + a.charge_vnd AS allocated_vnd, d.dues_vnd - a.principal_vnd AS receivable_vnd,
         d.charged_vnd - a.charge_vnd AS charge_receivable_vnd,
-        r.received_vnd - a.principal_vnd - a.charge_vnd AS surplus_vnd
+        r.received_vnd + r.reduced_vnd - a.principal_vnd - a.charge_vnd AS surplus_vnd
     FROM engine.employer e
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT c.declaration_id) AS declared,
@@ -61,7 +63,9 @@ _PER_EMPLOYER = """
             WHERE declaration_id = s.declaration_id AND fund = s.fund) l ON true
         WHERE c.employer_id = e.employer_id) d
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(amount_vnd), 0)::bigint AS received_vnd FROM engine.receipt
+        SELECT coalesce(sum(amount_vnd) FILTER (WHERE match_id IS NOT NULL), 0)::bigint AS received_vnd,
+            coalesce(sum(amount_vnd) FILTER (WHERE match_id IS NULL), 0)::bigint AS reduced_vnd
+        FROM engine.receipt
         WHERE employer_id = e.employer_id) r
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(t.amount_vnd) FILTER (WHERE kind = 'principal'), 0)::bigint AS principal_vnd,

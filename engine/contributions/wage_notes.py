@@ -30,6 +30,8 @@ def _wage_notes(declared: DeclaredMonth, assessed: AssessedMonth, employer: Empl
     floor, minimum = law.at("base_floor", declared.period), law.at("regional_minimum_wage", declared.period)
     rows = {worker.number: row.number for row, worker in declared.workers}
     for one in assessed.staff:
+        if one.worker.number not in rows:
+            continue  # as declared before
         rule = None
         if one.contribution.base_vnd > one.worker.wage_vnd:
             rule = (

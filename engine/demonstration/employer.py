@@ -163,6 +163,8 @@ def _write_worker(sheet: Worksheet, row: int, number: int, worker: DeclaredWorke
     sheet.write_datetime(row, place[form.BIRTH_DATE], worker.birth_date)
     sheet.write_string(row, place[form.POSITION], worker.position or "")
     sheet.write_number(row, place[form.WAGE], worker.wage_vnd)
-    sheet.write_string(row, place[form.FROM_MONTH], f"01/{period:%Y}")
+    sheet.write_string(row, place[form.FROM_MONTH], f"{worker.from_month or period.replace(month=1):%m/%Y}")
+    if worker.to_month:
+        sheet.write_string(row, place[form.TO_MONTH], f"{worker.to_month:%m/%Y}")
     if worker.unpaid or worker.leaves:
         sheet.write_string(row, place[form.CHANGE], "Không lương" if worker.unpaid else "Giảm")
