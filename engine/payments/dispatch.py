@@ -333,7 +333,4 @@ def _inquire_later(gateway: Gateway, connection: Connection, batch: Row[Any], me
         outbox.postpone(connection, message_id, schedule[batch.inquiries])
         return
     outbox.finish(connection, message_id)
-    if batch.state == "unknown":
-        observation.open_case(
-            connection, batch.message_id, "still unknown after every inquiry; a statement decides", at
-        )
+    observation.open_case(connection, batch.message_id, "no inquiry brought a final answer; a statement decides", at)

@@ -75,7 +75,7 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
     know_agencies(connection, at)
     run = matching.match_file(connection, loaded.file_id, at)
     applied = apply_matches(connection, run.run_id, at)
-    _inquire_unknown(connection)
+    _inquire_unanswered(connection)
     audit.record(connection, "statement_imported", path.name, at, settled=applied.settled, returned=applied.returned)
     return ImportedStatement(loaded, run.run_id, applied.settled, applied.returned, applied.receipts)
 
@@ -209,11 +209,14 @@ def _mark_attempts(connection: Connection, at: datetime) -> None:
         observation.answered_by_statement(connection, row.batch_id, at)
 
 
-def _inquire_unknown(connection: Connection) -> None:
-    """A new statement may decide what inquiries alone could not: ask about every unknown batch once more."""
+def _inquire_unanswered(connection: Connection) -> None:
+    """A new statement may decide what inquiries alone could not: every batch that nobody asks about is asked about.
+
+    An accepted one too: what the bank refused of it is on no statement, only in its answer.
+    """
     rows = connection.execute(
         text("""
-            UPDATE engine.batch b SET inquiries = 0 WHERE b.state = 'unknown' AND NOT EXISTS (
+            UPDATE engine.batch b SET inquiries = 0 WHERE b.state IN ('unknown', 'accepted') AND NOT EXISTS (
                 SELECT FROM engine.outbox o
                 WHERE o.actor = :actor AND o.subject = b.batch_id::text AND o.done_at IS NULL)
             RETURNING b.batch_id"""),

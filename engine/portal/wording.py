@@ -176,7 +176,7 @@ _OTHER_REASON = Reason(
     _("Xem mã lý do, liên hệ ngân hàng"),
 )
 CASES = {
-    "still unknown after every inquiry; a statement decides": _(
+    "no inquiry brought a final answer; a statement decides": _(
         "Tra soát chưa có kết luận; chờ sao kê của ngân hàng quyết định"
     ),
     "the payee has died: ask the bank for the money back": _("Người hưởng đã mất: đề nghị ngân hàng trả lại tiền"),

@@ -123,6 +123,21 @@ def test_a_lost_answer_is_found_out_by_asking(
     assert _credits(installation) == [1]
 
 
+def test_a_refusal_that_no_inquiry_brought_home_is_learnt_after_the_statement(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    control.plan_fault(Fault.HTML_PAGE, Call.INQUIRE, times=4)
+    _send(installation, [GOOD, UNKNOWN_ACCOUNT])
+    _work(installation)
+    assert _batches(installation) == ["accepted"]
+    with installation.database.transaction() as connection:
+        cases = connection.scalars(text("SELECT problem FROM engine.open_case")).all()
+    assert cases == ["no inquiry brought a final answer; a statement decides"]
+    _bring_statement(installation, builders.PAY_ON)
+    assert _batches(installation) == ["answered"]
+    assert _states(installation) == {"settled": 1, "failed": 1}
+
+
 @pytest.mark.parametrize("fault", [Fault.DROP_BEFORE, Fault.HTTP_500])
 def test_a_file_the_bank_never_got_goes_again_only_after_a_statement(
     installation: Installation, control: SimulatorControl, fault: Fault
