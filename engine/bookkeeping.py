@@ -25,12 +25,14 @@ class PaymentEvent:
     credit: str
 
 
-_OWN_EXPENSE = "'benefit_expense.' || p.benefit"
+# A refund takes back what an employer had paid ahead, or what nobody was found for.
+_REFUNDED = "(SELECT f.source_account FROM engine.refund f WHERE f.refund_id = p.refund_id)"
+_OWN_EXPENSE = f"CASE WHEN p.refund_id IS NULL THEN 'benefit_expense.' || p.benefit ELSE {_REFUNDED} END"
 # What pays again money that came back is expensed already: it is owed from what was returned.
 _EXPENSE = f"""CASE WHEN EXISTS (
         SELECT FROM engine.payment o WHERE o.reissued_by = p.payment_id AND o.state = 'returned')
     THEN 'returned_payable' ELSE {_OWN_EXPENSE} END"""
-_PAYABLE = "'benefits_payable'"
+_PAYABLE = "CASE WHEN p.refund_id IS NULL THEN 'benefits_payable' ELSE 'refunds_payable' END"
 _IN_TRANSIT = "'in_transit.' || p.gateway"
 _CASH = "a.ledger_account"
 _RETURNED = "'returned_payable'"

@@ -29,6 +29,7 @@ for name, group in (
     ("audit", auditing.audit_commands),
     ("employer", employers.employer_commands),
     ("collection-account", employers.collection_commands),
+    ("refund", employers.refund_commands),
     ("suspense", employers.suspense_commands),
     ("declaration", employers.declaration_commands),
     ("award", payments.award_commands),

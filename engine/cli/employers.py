@@ -14,10 +14,14 @@ from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf
 from engine.contributions.recording import certificate
+from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
 from engine.contributions.suspense import list_unidentified, propose_employer
+from engine.payments.refunds import plan_refunds
+from engine.people.accounts import Account
 
 employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụng lao động.")
 declaration_commands = typer.Typer(no_args_is_help=True, help="Tờ khai D02-LT.")
+refund_commands = typer.Typer(no_args_is_help=True, help="Hoàn trả tiền đóng (C16-TS).")
 suspense_commands = typer.Typer(no_args_is_help=True, help="Khoản thu chờ xử lý.")
 collection_commands = typer.Typer(no_args_is_help=True, help="Tài khoản chuyên thu.")
 app = typer.Typer()
@@ -104,6 +108,75 @@ def suspense_assign(break_id: int, unit_code: str, person: As, reason: Reason, a
         at = installation.clock().now()
         decision = propose_employer(connection, break_id, unit_code, reason, person, at)
     print_result({"decision": decision}, as_json)
+
+
+_BankBin = Annotated[str, typer.Option("--bank-bin", help="Six-digit BIN of the bank.")]
+_Number = Annotated[str, typer.Option("--account", help="Number of the account that the money goes to.")]
+_Holder = Annotated[str, typer.Option("--holder", help="Name of its holder, capitals without marks.")]
+
+
+@refund_commands.command("request")
+def refund_request(
+    unit_code: str,
+    amount_vnd: int,
+    bank_bin: _BankBin,
+    account: _Number,
+    holder: _Holder,
+    person: As,
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Proposes to give an employer back what it has paid ahead; a payment run pays it under its signatures."""
+    payee = Account(bank_bin, account, holder)
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        refund = request_refund(connection, installation.vault, unit_code, amount_vnd, payee, reason, at)
+    print_result({"refund": refund}, as_json)
+
+
+@refund_commands.command("send-back")
+def refund_send_back(
+    break_id: int,
+    bank_bin: _BankBin,
+    account: _Number,
+    holder: _Holder,
+    person: As,
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Proposes to send money in suspense back to where it came from; a payment run pays it under its signatures."""
+    payee = Account(bank_bin, account, holder)
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        refund = request_return(connection, installation.vault, break_id, payee, reason, at)
+    print_result({"refund": refund}, as_json)
+
+
+@refund_commands.command("list")
+def refund_list(
+    output: Annotated[Path | None, typer.Option("--output", dir_okay=False, help="Write C16-TS as XLSX.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Danh sách hoàn trả: every refund and where it stands."""
+    with opened() as installation, installation.database.transaction() as connection:
+        refunds = list_refunds(connection, installation.vault)
+        if output is not None:
+            write_refunds(output, refunds, installation.clock().now())
+    rows = [asdict(refund) for refund in refunds]
+    print_json(rows) if as_json else print_table("C16-TS", rows)
+
+
+@refund_commands.command("plan")
+def refund_plan(
+    person: As,
+    gateway: Annotated[str, typer.Option()] = "simbank",
+    pay_on: On = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lập đợt hoàn trả: a payment run of all that was requested; then `thuchi run submit`, twice `run approve`."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        planned = plan_refunds(connection, day_of(installation, pay_on), gateway, installation.clock().now())
+    print_result(asdict(planned), as_json)
 
 
 @app.command()

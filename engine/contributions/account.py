@@ -67,6 +67,8 @@ class Money:
     receipt_no: int
     booked_on: date
     left_vnd: int
+    """Neither allocated nor on its way back to the employer."""
+    allocated_vnd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ def _charge(
             )
             for debit in charged
         ],
-        key=f"late_charge:{money.receipt_no}:{money.left_vnd}",
+        key=f"charged_by:{money.receipt_no}:{money.allocated_vnd}",
         document=f"receipt {money.receipt_no}",
         business_on=business_on,
         at=at,
@@ -329,8 +331,8 @@ def _post(
             )
             for part in parts
         ],
-        # What is left of a receipt only ever falls, so it names this step of its allocation.
-        key=f"allocation:{money.receipt_no}:{money.left_vnd}",
+        # What is allocated of a receipt only ever grows, so it names this step.
+        key=f"allocated:{money.receipt_no}:{money.allocated_vnd}",
         document=f"receipt {money.receipt_no}",
         business_on=business_on,
         at=at,
@@ -392,9 +394,11 @@ _LATE_PARTS = text("""
 """)
 
 _MONEY = text("""
-    SELECT receipt_id, receipt_no, booked_on, (amount_vnd - allocated_vnd)::bigint
+    SELECT receipt_id, receipt_no, booked_on, (amount_vnd - allocated_vnd - refunded_vnd)::bigint, allocated_vnd::bigint
     FROM (SELECT r.*, coalesce((SELECT sum(a.amount_vnd) FROM engine.allocation a
-                                WHERE a.receipt_id = r.receipt_id), 0) AS allocated_vnd
+                                WHERE a.receipt_id = r.receipt_id), 0) AS allocated_vnd,
+                coalesce((SELECT sum(f.amount_vnd) FROM engine.refund_part f
+                          WHERE f.receipt_id = r.receipt_id AND engine.refund_stands(f.refund_id)), 0) AS refunded_vnd
           FROM engine.receipt r WHERE r.employer_id = :employer_id) r
-    WHERE amount_vnd > allocated_vnd ORDER BY booked_on, receipt_no
+    WHERE amount_vnd > allocated_vnd + refunded_vnd ORDER BY booked_on, receipt_no
 """)

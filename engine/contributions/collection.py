@@ -14,7 +14,7 @@ from reconciliation import expectations, intake
 RECEIPT = "contribution"
 """The kind under which reconciliation expects what employers pay."""
 
-_HOLDER_FORM = re.compile(r"[A-Z0-9](?:[A-Z0-9 .,&()/-]*[A-Z0-9.)])?")
+HOLDER_FORM = re.compile(r"[A-Z0-9](?:[A-Z0-9 .,&()/-]*[A-Z0-9.)])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _problems(connection: Connection, account: CollectionAccount, fingerprint: b
         problems.append(f"no QR code can name this account: {error}")
     if not account.bank_name.strip():
         problems.append("the bank's name is empty")
-    if not _HOLDER_FORM.fullmatch(account.holder_name):
+    if not HOLDER_FORM.fullmatch(account.holder_name):
         problems.append("the holder's name is written in capital letters without marks, as the bank has it")
     known = {"gateway": account.gateway, "fingerprint": fingerprint}
     if not connection.scalar(text("SELECT EXISTS (SELECT FROM engine.gateway WHERE gateway = :gateway)"), known):

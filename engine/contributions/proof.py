@@ -24,8 +24,10 @@ class EmployerRow:
     receivable_vnd: int
     """Dues that nothing has been allocated to."""
     charge_receivable_vnd: int
+    refunded_vnd: int
+    """Given back, or about to be by an approved run."""
     surplus_vnd: int
-    """Received or taken away, and not allocated."""
+    """Received or taken away, and neither allocated nor refunded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ _PER_EMPLOYER = """
     SELECT e.unit_code AS employer, d.declared, d.dues_vnd, d.charged_vnd, r.reduced_vnd, r.received_vnd,
         a.principal_vnd + a.charge_vnd AS allocated_vnd, d.dues_vnd - a.principal_vnd AS receivable_vnd,
         d.charged_vnd - a.charge_vnd AS charge_receivable_vnd,
-        r.received_vnd + r.reduced_vnd - a.principal_vnd - a.charge_vnd AS surplus_vnd
+        f.refunded_vnd,
+        r.received_vnd + r.reduced_vnd - a.principal_vnd - a.charge_vnd - f.refunded_vnd AS surplus_vnd
     FROM engine.employer e
     CROSS JOIN LATERAL (
         SELECT count(DISTINCT c.declaration_id) AS declared,
@@ -71,6 +74,10 @@ _PER_EMPLOYER = """
         SELECT coalesce(sum(t.amount_vnd) FILTER (WHERE kind = 'principal'), 0)::bigint AS principal_vnd,
             coalesce(sum(t.amount_vnd) FILTER (WHERE kind = 'late_charge'), 0)::bigint AS charge_vnd
         FROM engine.receipt p JOIN engine.allocation t USING (receipt_id) WHERE p.employer_id = e.employer_id) a
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(q.amount_vnd), 0)::bigint AS refunded_vnd
+        FROM engine.refund q JOIN engine.payment p USING (refund_id)
+        WHERE q.employer_id = e.employer_id AND p.state NOT IN ('planned', 'cancelled')) f
     WHERE d.declared > 0 OR r.received_vnd > 0
 """
 
@@ -87,6 +94,9 @@ _DIFFERENCES = text(f"""
         FROM reconciliation.suspense u JOIN reconciliation.statement_item i USING (item_id)
         WHERE NOT EXISTS (
             SELECT FROM reconciliation.match m JOIN engine.receipt r USING (match_id) WHERE m.item_id = u.item_id)
+            AND NOT EXISTS (
+                SELECT FROM engine.refund q JOIN engine.payment p USING (refund_id)
+                WHERE q.item_id = u.item_id AND p.state NOT IN ('planned', 'cancelled'))
     ), book AS (
         SELECT a.code AS account,
             CASE a.normal_side WHEN 'debit' THEN sum(side.net) ELSE -sum(side.net) END::bigint AS book_vnd

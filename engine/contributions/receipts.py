@@ -16,6 +16,7 @@ from engine.clock import business_date
 from engine.contributions.account import allocate_money
 from engine.contributions.collection import RECEIPT
 from engine.contributions.employer import Employer, employer_on, lock_employer
+from engine.contributions.refunds import reopen_cancelled_returns
 from engine.contributions.suspense import UNALLOCATED, UNIDENTIFIED, book_unidentified
 from engine.law.parameters import Parameters
 from ledger.entries import Line
@@ -36,6 +37,7 @@ class ReceiptsApplied:
 
 def apply_receipts(connection: Connection, run_id: int, at: datetime) -> ReceiptsApplied:
     """Books and allocates the receipts that a matching run found, and the rest in suspense. Again changes nothing."""
+    reopen_cancelled_returns(connection, at)
     found = connection.execute(_NEW_RECEIPTS, {"run_id": run_id, "kind": RECEIPT, "at": at}).all()
     suspense_vnd = book_unidentified(connection, run_id, at)
     if not found:

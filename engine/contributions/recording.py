@@ -345,7 +345,7 @@ def _post_decrease(connection: Connection, accepted: Accepted, month: RecordedMo
                         "at": accepted.at,
                     },
                 ).one()
-                moneys.append((fund, Money(row.receipt_id, row.receipt_no, row.booked_on, amount_vnd)))
+                moneys.append((fund, Money(row.receipt_id, row.receipt_no, row.booked_on, amount_vnd, 0)))
     if not moneys:
         return
     bookkeeping.post_employer_event(
@@ -376,7 +376,8 @@ def certificate(connection: Connection, number: str) -> dict[str, Any]:
     row = connection.execute(
         text("""
             SELECT c.declaration_no, e.unit_code, c.period, c.staff, c.due_on, c.accepted_at, c.accepted_by,
-                   f.file_name, encode(c.content_hash, 'hex') AS content_sha256, encode(c.imported_from, 'hex') AS file_sha256,
+                   f.file_name, encode(c.content_hash, 'hex') AS content_sha256,
+                   encode(c.imported_from, 'hex') AS file_sha256,
                    c.law_version, n.notice_no
             FROM engine.declaration c JOIN engine.employer e USING (employer_id)
             JOIN engine.imported_file f ON f.sha256 = c.imported_from LEFT JOIN engine.notice n USING (declaration_id)

@@ -16,7 +16,7 @@ WITH book AS (
         UNION ALL
         SELECT a.code, l.fund, l.run, -l.amount_vnd
         FROM ledger.line l JOIN ledger.account a ON a.account_id = l.debit_account_id) sides
-    WHERE account = 'benefits_payable' OR account = 'returned_payable' OR account LIKE 'in\\_transit.%'
+    WHERE account IN ('benefits_payable', 'refunds_payable', 'returned_payable') OR account LIKE 'in\\_transit.%'
     GROUP BY account, fund, run),
 -- What is paid again leaves the money that came back under its own run: what came back stays with the earlier one.
 again AS (
@@ -27,7 +27,8 @@ again AS (
 states AS (
     SELECT account, fund, run, sum(amount_vnd)::bigint AS amount_vnd FROM (
     SELECT CASE WHEN p.state = 'in_transit' THEN 'in_transit.' || p.gateway
-                WHEN p.state = 'returned' THEN 'returned_payable' ELSE 'benefits_payable' END AS account,
+                WHEN p.state = 'returned' THEN 'returned_payable'
+                WHEN p.refund_id IS NOT NULL THEN 'refunds_payable' ELSE 'benefits_payable' END AS account,
            p.fund, r.run_code AS run, p.amount_vnd
     FROM engine.payment p JOIN engine.payment_run r USING (run_id)
     WHERE p.state IN ('approved', 'held', 'failed', 'in_transit', 'returned')

@@ -209,6 +209,7 @@ _REMITTANCE = {
     "funeral_grant": "Tro cap mai tang",
     "survivor_allowance": "Tro cap tuat",
     "survivor_lump_sum": "Tro cap tuat mot lan",
+    "refund": "Hoan tra tien dong BHXH",
 }
 
 

@@ -179,7 +179,8 @@ def require_unchanged(connection: Connection, run_id: UUID, shards: list[int] | 
 _SHARD_HASHES = """
     SELECT p.run_id, p.shard, count(*), sum(p.amount_vnd)::bigint, sha256(string_agg(sha256(convert_to(concat_ws('|',
         p.reference, p.award_id, p.person_id, p.entitled_month, p.benefit, p.fund, p.purpose, p.law_version,
-        p.amount_vnd, p.gateway, p.payout_account_id, o.bank_bin, encode(o.account_fingerprint, 'hex'), o.holder_name
+        p.amount_vnd, p.gateway, p.payout_account_id, p.refund_id, o.bank_bin, encode(o.account_fingerprint, 'hex'),
+        o.holder_name
     ), 'UTF8')), ''::bytea ORDER BY p.payment_no)) AS content_hash
     FROM engine.payment p JOIN engine.payout_account o USING (payout_account_id)
     WHERE p.run_id = :run_id {shards} GROUP BY p.run_id, p.shard"""

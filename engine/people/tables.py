@@ -67,7 +67,7 @@ payout_account = Table(
     "payout_account",
     metadata,
     Column("payout_account_id", UUID, primary_key=True),
-    Column("person_id", UUID, ForeignKey(person.c.person_id), nullable=False),
+    Column("person_id", UUID, ForeignKey(person.c.person_id)),
     Column("bank_bin", Text, nullable=False),
     Column("account_ciphertext", LargeBinary, nullable=False),
     Column("account_fingerprint", LargeBinary, nullable=False),

@@ -33,7 +33,7 @@ owed = st.lists(debits, max_size=12, unique_by=lambda debit: (debit.period, debi
 
 
 def _money(amount_vnd: int) -> Money:
-    return Money(UUID(int=1), 1, ON, amount_vnd)
+    return Money(UUID(int=1), 1, ON, amount_vnd, 0)
 
 
 @given(owed, st.integers(1, 10**10))
@@ -91,7 +91,7 @@ def test_one_receipt_goes_where_the_laws_own_account_puts_it(
         for fund, vnd in due.funds.items()
     ]  # fmt: skip
     assert sum(debit.charge_vnd for debit in found) == opened.late_charge_vnd
-    parts = divide(Money(UUID(int=1), 1, on, amount_vnd), found, LAW)
+    parts = divide(Money(UUID(int=1), 1, on, amount_vnd, 0), found, LAW)
     funds = set(ORDER) if not opened.late_charge_vnd else set(ORDER[:3])
     assert {_told(part) for part in parts if part.debit.fund in funds} == {
         (step.month.first_day, FUND_NAMES[step.fund], step.kind, step.amount_vnd)
