@@ -6,20 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from engine.clock import Clock
 from engine.database import Database, addresses, require_current_schema
-from engine.errors import NotFound
+from engine.errors import NotFound, WrongInput
 from engine.settings import Settings
 from engine.vault import Vault, open_vault
 from gateways.contract import Gateway, GatewaySettings
+from gateways.credentials import Profile, read_credentials
+from gateways.online import Adapter as Provider
+from gateways.online import Payer
+from gateways.providers import open_provider, providers
 from gateways.registry import open_gateway
 from gateways.simulator import process as simulator
 
 SIMULATOR_ADDRESS = "simulator:"
 """As a gateway's address: the simulated bank of this home, started when it is needed."""
+CALLBACKS = "/callbacks"
+"""Where providers tell us, below the public address: `/callbacks/{gateway}`."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +63,68 @@ class Installation:
         with self.database.engine.connect() as connection:
             return clock_of(connection)
 
+    def provider_keys(self, gateway: str) -> Path:
+        """The file of the keys that a wallet or payment page gave us."""
+        return self.settings.home / "keys" / f"{gateway}.yaml"
+
     def gateway(self, name: str) -> Gateway:
-        """Opens a gateway by the name under which it was onboarded."""
+        """Opens a gateway that takes files, by the name under which it was onboarded."""
+        row = self._onboarded(name)
+        if row.adapter in providers():
+            raise WrongInput(
+                [f"{name} ({row.adapter}) is asked one payment at a time: it takes no files and gives none"]
+            )
+        return open_gateway(
+            name,
+            GatewaySettings(
+                adapter=row.adapter,
+                base_url=self._address(row.base_url),
+                client_id=row.client_id,
+                signing_key_path=self.signing_key(name),
+                recording_path=self.settings.recordings,
+            ),
+        )
+
+    def provider(self, name: str) -> Provider:
+        """Opens a wallet, payment page or bank that is asked one payment at a time, or that only tells us.
+
+        Whether it is the live one, a test or a simulation is what its file of keys says; the address must agree.
+        """
+        row = self._onboarded(name)
+        if row.adapter not in providers():
+            raise WrongInput([f"{name} ({row.adapter}) takes files of payments, and tells nothing of its own accord"])
+        keys, public_url = self.provider_keys(name), self.settings.public_url
+        return open_provider(
+            Profile(
+                provider=row.adapter,
+                environment=read_credentials(keys).environment,
+                base_url=self._address(row.base_url),
+                credentials_path=keys,
+                notification_url=f"{public_url}{CALLBACKS}/{name}" if public_url else "",
+                recording_path=self.settings.recordings,
+            )
+        )
+
+    def sending(self, name: str) -> Gateway | Payer:
+        """Opens a gateway through which benefits are paid: by files, or one at a time."""
+        if self._onboarded(name).adapter not in providers():
+            return self.gateway(name)
+        provider = self.provider(name)
+        if not isinstance(provider, Payer):
+            raise WrongInput([f"{name} pays nothing out"])
+        return provider
+
+    def _onboarded(self, name: str) -> Row[Any]:
         with self.database.engine.connect() as connection:
             row = connection.execute(
                 text("SELECT adapter, base_url, client_id FROM engine.gateway WHERE gateway = :name"), {"name": name}
             ).one_or_none()
         if row is None:
             raise NotFound(f"there is no gateway {name}")
-        simulated = row.base_url == SIMULATOR_ADDRESS
-        return open_gateway(
-            name,
-            GatewaySettings(
-                adapter=row.adapter,
-                base_url=simulator.ensure_running(self.simulator_home) if simulated else row.base_url,
-                client_id=row.client_id,
-                signing_key_path=self.signing_key(name),
-            ),
-        )
+        return row
+
+    def _address(self, base_url: str) -> str:
+        return simulator.ensure_running(self.simulator_home) if base_url == SIMULATOR_ADDRESS else base_url
 
     def _private_directory(self, name: str) -> Path:
         path = self.settings.home / name

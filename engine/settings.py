@@ -6,14 +6,18 @@
 | THUCHI_DATABASE_URL | PostgreSQL address of the application role | the embedded PostgreSQL under THUCHI_HOME |
 | THUCHI_DATABASE_OWNER_URL | address of the role that owns the tables, for migrations | as above |
 | THUCHI_REDIS_URL | Redis that carries wake-ups between processes | wake-ups stay inside the process |
+| THUCHI_PUBLIC_URL | where wallets and payment pages reach us: `https://thuchi.example.vn` | they are told none |
+| THUCHI_RECORDINGS | file to which exchanges with banks and wallets go, scrubbed | nothing is recorded |
 
-An address holds a password: each of the three can also be given as a file, by the same name with `_FILE` behind it.
+The address of a server holds a password: each of the three can also be given as a file, by the same name with `_FILE`
+behind it.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from engine.errors import WrongInput
 
@@ -24,6 +28,8 @@ class Settings:
     database_url: str | None
     database_owner_url: str | None
     redis_url: str | None
+    public_url: str | None = None
+    recordings: Path | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -36,7 +42,19 @@ class Settings:
             database_url=database_url,
             database_owner_url=owner_url,
             redis_url=_value(environment, "THUCHI_REDIS_URL"),
+            public_url=_public_url(environment.get("THUCHI_PUBLIC_URL")),
+            recordings=Path(recordings).absolute() if (recordings := environment.get("THUCHI_RECORDINGS")) else None,
         )
+
+
+def _public_url(address: str | None) -> str | None:
+    """Without a query, which some providers cut off, and without a slash at its end."""
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise WrongInput([f"THUCHI_PUBLIC_URL: {address} is no address such as https://thuchi.example.vn"])
+    return address.rstrip("/")
 
 
 def _value(environment: Mapping[str, str], name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The web door: JSON under `/v1`, the portal under `/`, and what watches over the process asks for.
+"""The web door: JSON under `/v1`, the portal under `/`, where providers tell us, and what watches over the process.
 
 It composes the API and the portal and decides nothing itself. Until an identity provider is configured it listens on
 this computer alone, and signs in only over a demonstration database.
@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.api import problems
+from engine.api import callbacks, problems
 from engine.api import routes as api
 from engine.api.answers import PROBLEMS
 from engine.api.asking import Reading, TheInstallation
@@ -50,7 +50,7 @@ _SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _STATIC = "/static"
-_FOR_PROGRAMS = re.compile(r"/(v1|static|healthz|readyz|metrics|openapi\.json)(/|$)")
+_FOR_PROGRAMS = re.compile(r"/(v1|callbacks|static|healthz|readyz|metrics|openapi\.json)(/|$)")
 _OUR_HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 """The names under which this computer alone is reached, as a browser sends them."""
 
@@ -96,7 +96,9 @@ def create_app(installation: Installation) -> FastAPI:
     app.state.worked_on = asyncio.Semaphore(_AT_ONCE)
     app.middleware("http")(_careful)
     app.add_middleware(_HeadAsGet)
+    app.state.notifiers = {}
     app.include_router(api.router)
+    app.include_router(callbacks.router, include_in_schema=False)
     for page in (sign_in, beneficiary, employer, finance):
         app.include_router(page.router, include_in_schema=False)
     app.mount(_STATIC, StaticFiles(directory=pages.STATIC), name="static")

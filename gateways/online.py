@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import yaml
 
@@ -193,6 +193,8 @@ class OnlineCapabilities:
     idempotency_days: int | None
     """How long a reference is remembered; None: not published, so a reference is never sent again on hope."""
     answer_timeout_seconds: float
+    calls_per_second: int
+    """How fast one process of ours calls; a provider that is called faster refuses, or blocks us."""
     inquiry_schedule_seconds: tuple[int, ...]
     not_found_grace_seconds: int
     clock_tolerance_seconds: int | None
@@ -246,6 +248,7 @@ class Refunder(Adapter, Protocol):
     def query_refund(self, undoing: Refund, asking: Asking, /) -> OnlineAnswer: ...
 
 
+@runtime_checkable
 class Payer(Adapter, Protocol):
     """A provider that pays out, one receiver a call. What is random in a call is made when it is built, and stored."""
 
@@ -254,6 +257,14 @@ class Payer(Adapter, Protocol):
     def send_payout(self, call: Call, payout: Payout, /) -> OnlineAnswer: ...
 
     def query_payout(self, payout: Payout, asking: Asking, /) -> OnlineAnswer: ...
+
+
+@runtime_checkable
+class Finder(Payer, Protocol):
+    """A payer that knows receivers by an id of its own, which is asked for before the payout is built."""
+
+    def find_receiver(self, payout: Payout, asking: Asking, /) -> Receiver | None:
+        """The receiver as `build_payout` wants it; None: there is no such wallet. Raises `NotSent` or `Ambiguous`."""
 
 
 class Verifier(Adapter, Protocol):
@@ -269,6 +280,7 @@ class Holder(Adapter, Protocol):
         """Our own money there. Raises `NotSent` or `Ambiguous`."""
 
 
+@runtime_checkable
 class Notifier(Adapter, Protocol):
     """A provider that tells us of its own accord, in a body or, VNPAY, in the query of an address."""
 

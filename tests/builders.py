@@ -1,5 +1,6 @@
 """Small worlds for tests, built through the application's own role: staff, payees with awards, a bank."""
 
+import json
 import shutil
 import tempfile
 import uuid
@@ -9,18 +10,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import Connection, text
 
 from engine.clock import VIET_NAM
 from engine.database import Database
 from engine.embedded import EmbeddedServer
-from engine.installation import Installation
+from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import gateways, planning, run
 from engine.payments.batch import dispatch
+from engine.payments.channels import WALLET_PERMISSION
 from engine.vault import Vault
 from gateways.signing import ensure_key
 from gateways.simulator import process
 from gateways.simulator.client import SimulatorControl
+from gateways.simulator.providers_client import ProvidersControl
 
 PERIOD = date(2026, 11, 1)
 PAY_ON = date(2026, 11, 2)
@@ -28,6 +33,8 @@ AT = datetime(2026, 11, 2, 8, tzinfo=VIET_NAM)
 ACCOUNTS = {"retirement": "8800000000001", "state_budget": "8800000000002"}
 OPENING_VND = 100_000_000_000
 RUN = "2026-11/1"
+MERCHANT = "MOMOBHXH01"
+MOMO_WALLET, ZALOPAY_WALLET = "971025", "000001"
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Payee:
     benefit: str = "pension"
     fund: str = "retirement"
     unconfirmed: tuple[str, ...] = ()
+    bank_bin: str = "970436"
 
 
 def payees(count: int, **overrides: object) -> list[Payee]:
@@ -86,6 +94,7 @@ def add_payee(connection: Connection, vault: Vault, number: int, payee: Payee) -
         "fund": payee.fund,
         "unconfirmed": list(payee.unconfirmed),
         "amount": payee.amount_vnd,
+        "bank_bin": payee.bank_bin,
         "at": AT,
         "account_ciphertext": account.ciphertext,
         "account_fingerprint": account.fingerprint,
@@ -105,7 +114,7 @@ def add_payee(connection: Connection, vault: Vault, number: int, payee: Payee) -
            VALUES (:award, '[2026-10-01,)', :amount, '[]', tstzrange(:at, NULL))""",
         """INSERT INTO engine.payout_account (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name,
                valid_during, recorded_during)
-           VALUES (:person, '970436', :account_ciphertext, :account_fingerprint, :name, '[2026-01-01,)',
+           VALUES (:person, :bank_bin, :account_ciphertext, :account_fingerprint, :name, '[2026-01-01,)',
                tstzrange(:at, NULL))""",
     ):
         connection.execute(text(statement), {key: value for key, value in values.items() if f":{key}" in statement})
@@ -145,6 +154,68 @@ def dispatch_run(installation: Installation) -> None:
     with installation.database.transaction("lan") as connection:
         capabilities = installation.gateway("simbank").capabilities
         dispatch(connection, RUN, capabilities, PAY_ON, AT)
+
+
+def wallets(count: int, bank_bin: str = MOMO_WALLET) -> list[Payee]:
+    """Payees with wallets at which every payout succeeds, with amounts that differ."""
+    return [
+        Payee(account=f"09010{number:04d}7", amount_vnd=2_000_000 + 1_000 * number, bank_bin=bank_bin)
+        for number in range(count)
+    ]
+
+
+def open_wallet(installation: Installation, provider: str = "momo", public_url: str = "") -> None:
+    """A simulated wallet of the installation's own, which knows our keys and holds our advance."""
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - a short one is made and read quickly
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    shared = {
+        "momo": {"partner_code": MERCHANT, "access_key": "ACsimulated", "secret_key": "SKsimulated"},
+        "zalopay": {"app_id": "255300", "key1": "K1simulated", "key2": "K2simulated"},
+        "payos": {"client_id": "client", "api_key": "AKsimulated", "checksum_key": "CKsimulated"},
+        "vnpay": {"terminal": "SIMVNP01", "hash_secret": "HSsimulated"},
+    }[provider]
+    ours = {"momo": {"rsa_public_key": public}, "zalopay": {"rsa_private_key": private}}.get(provider, {})
+    theirs = {"momo": {"rsa_private_key": private}, "zalopay": {"rsa_public_key": public}}.get(provider, {})
+    process.ensure_running(installation.simulator_home)
+    with SimulatorControl(installation.simulator_home) as bank, ProvidersControl(installation.simulator_home) as wallet:
+        bank.set_clock(AT)
+        wallet.register(provider, shared | theirs, OPENING_VND)
+    path = installation.provider_keys(provider)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(json.dumps({"provider": provider, "environment": "simulated", "keys": shared | ours}), "utf-8")
+    path.chmod(0o600)
+
+
+def add_wallet_world(installation: Installation, world: list[Payee], provider: str = "momo") -> None:
+    """Staff, a wallet that pays pensions from an advance, and payees."""
+    account = {"momo": MERCHANT, "zalopay": "255300", "payos": "client"}[provider]
+    with installation.database.transaction("lan") as connection:
+        add_staff(connection)
+        gateways.onboard(connection, provider, provider, SIMULATOR_ADDRESS, "thuchi")
+        gateways.open_paying_account(
+            connection,
+            installation.vault,
+            gateways.PayingAccount(provider, "retirement", "BHXH retirement", account),
+            opening_vnd=OPENING_VND,
+            on=PAY_ON,
+            at=AT,
+        )
+        for number, payee in enumerate(world, start=1):
+            add_payee(connection, installation.vault, number, payee)
+
+
+def dispatched_wallet_run(installation: Installation, provider: str = "momo") -> None:
+    """Plans, signs and dispatches what is due to wallets, naming the permission that nobody confirmed."""
+    database = installation.database
+    with database.transaction("lan") as connection:
+        planning.plan(connection, PERIOD, PAY_ON, provider, frozenset({WALLET_PERMISSION}), AT)
+        run.submit(connection, RUN, "lan", AT)
+    for person in ("minh", "hoa"):
+        with database.transaction(person) as connection:
+            run.approve(connection, RUN, person, AT)
+    with database.transaction("lan") as connection:
+        dispatch(connection, RUN, installation.sending(provider).capabilities, PAY_ON, AT)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
-from engine.payments import deaths, lists, planning, run, validation
+from engine.payments import deaths, gateways, lists, planning, run, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -119,7 +119,7 @@ def run_reissue(
 def run_check(run_code: RunCode, as_json: AsJson = False) -> None:
     """Kiểm tra: how a run differs from last month, and what a signatory should know; exit 1 if something blocks it."""
     with opened() as installation, installation.database.transaction() as connection:
-        limit = installation.gateway(_gateway_of(connection, run_code)).capabilities.max_amount_vnd
+        limit = gateways.most_vnd(installation.sending(_gateway_of(connection, run_code)).capabilities)
         found = validation.validate(connection, run_code, limit, installation.clock().now())
     if as_json:
         print_json(found.as_json())
@@ -164,7 +164,7 @@ def run_dispatch(run_code: RunCode, person: As, as_json: AsJson = False) -> None
     """Gửi lệnh: puts what waits into batches; workers send them."""
     with opened() as installation:
         with installation.database.transaction() as connection:
-            capabilities = installation.gateway(_gateway_of(connection, run_code)).capabilities
+            capabilities = installation.sending(_gateway_of(connection, run_code)).capabilities
         clock = installation.clock()
         with installation.database.transaction(person) as connection:
             message_ids = dispatch(connection, run_code, capabilities, clock.today(), clock.now())

@@ -12,13 +12,20 @@ from engine import audit, outbox
 from engine.errors import NotAllowed, NotFound
 from engine.payments.funding import require_funds
 from gateways.contract import Capabilities
+from gateways.online import OnlineCapabilities
 
 SEND_BATCH = "send_batch"
 INQUIRE_BATCH = "inquire_batch"
+PARCEL_SIZE = 200
+"""Single payouts in one parcel: what one worker sends one after another, and one message speaks of."""
 
 
 def dispatch(
-    connection: Connection, run_code: str, capabilities: Capabilities, execution_on: date, at: datetime
+    connection: Connection,
+    run_code: str,
+    capabilities: Capabilities | OnlineCapabilities,
+    execution_on: date,
+    at: datetime,
 ) -> list[str]:
     """Gửi lệnh: puts every payment of an approved run that waits into batches; returns their message ids.
 
@@ -50,12 +57,29 @@ def dispatch(
         {"run_id": run.run_id},
     )
     require_funds(connection, execution_on)
-    _slice(connection, capabilities)
-    message_ids = _insert_batches(connection, run.run_id, execution_on, at)
+    if isinstance(capabilities, OnlineCapabilities):
+        _cut_parcels(connection)
+        message_ids = _insert_batches(connection, run.run_id, execution_on, at, ending=None)
+    else:
+        _slice(connection, capabilities)
+        message_ids = _insert_batches(connection, run.run_id, execution_on, at, ending=".xml")
     for batch_id in message_ids.values():
         outbox.put(connection, SEND_BATCH, batch_id)
     audit.record(connection, "dispatched", run_code, at, batches=len(message_ids))
     return sorted(message_ids)
+
+
+def _cut_parcels(connection: Connection) -> None:
+    """Cuts what waits for single calls by paying account, purpose and number."""
+    connection.execute(
+        text("""
+            UPDATE waiting SET slice = cut.slice FROM (
+                SELECT payment_id, (row_number() OVER (
+                    PARTITION BY paying_account_id, purpose ORDER BY payment_no) - 1) / :size AS slice
+                FROM waiting) cut
+            WHERE cut.payment_id = waiting.payment_id"""),
+        {"size": PARCEL_SIZE},
+    )
 
 
 def _slice(connection: Connection, capabilities: Capabilities) -> None:
@@ -84,13 +108,16 @@ def _slice(connection: Connection, capabilities: Capabilities) -> None:
     )
 
 
-def _insert_batches(connection: Connection, run_id: object, execution_on: date, at: datetime) -> dict[str, str]:
+def _insert_batches(
+    connection: Connection, run_id: object, execution_on: date, at: datetime, *, ending: str | None
+) -> dict[str, str]:
+    """`ending` of the file name of each; None where there is no file."""
     batches = connection.execute(
         text("""
             INSERT INTO engine.batch (batch_no, run_id, paying_account_id, gateway, message_id, file_name,
                 category_purpose, execution_on, created_at, payments, amount_vnd)
-            SELECT batch_no, :run_id, paying_account_id, gateway, name, name || '.xml', purpose, :execution_on, :at,
-                   payments, amount_vnd
+            SELECT batch_no, :run_id, paying_account_id, gateway, name, name || CAST(:ending AS text), purpose,
+                   :execution_on, :at, payments, amount_vnd
             FROM (SELECT numbered.*, 'TC' || to_char(CAST(:execution_on AS date), 'YYYYMMDD') || '-'
                          || lpad(batch_no::text, 8, '0') AS name
                   FROM (SELECT nextval(pg_get_serial_sequence('engine.batch', 'batch_no')) AS batch_no, grouped.*
@@ -99,7 +126,7 @@ def _insert_batches(connection: Connection, run_id: object, execution_on: date, 
                               FROM waiting GROUP BY paying_account_id, gateway, purpose, slice
                               ORDER BY first_no) grouped) numbered) named
             RETURNING batch_id, batch_no, message_id"""),
-        {"run_id": run_id, "execution_on": execution_on, "at": at},
+        {"run_id": run_id, "execution_on": execution_on, "at": at, "ending": ending},
     ).all()
     connection.execute(
         text("""

@@ -30,19 +30,14 @@ from engine.errors import DoesNotHold, NotAllowed
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH, dispatch
 from engine.payments.observation import Source
+from engine.payments.outgoing import PAUSED_SECONDS, expect_debits, lock_batch, may_send, open_account, remittance
 from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
 from engine.payments.run import require_unchanged
 from engine.vault import Vault
 from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, StatusReport
 from gateways.errors import BadBatch
-from reconciliation import expectations
-from reconciliation.working_days import working_days_after
 
 INITIATOR = "BAO HIEM XA HOI VIET NAM"
-PAUSED_SECONDS = 60
-"""How long a batch waits before it looks again whether sending is allowed."""
-_SEEN_WITHIN_WORKING_DAYS = 2
-"""So long after its day a debit may still be known by the payee's account and the amount, if it tells no reference."""
 _REFUSED_SECONDS = 2
 """How long a batch waits after the bank refused a call before anything started."""
 
@@ -62,14 +57,14 @@ class Sender:
 def send_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) -> None:
     """Works an outbox message: sends a batch that was never sent, or finds out about one that was."""
     with sender.database.transaction() as connection:
-        batch = _lock(connection, batch_id)
+        batch = lock_batch(connection, batch_id)
         if batch.state == "sending":
             observation.note_batch(connection, batch_id, Source.ANSWER, "unknown", "INTERRUPTED", at)
             outbox.put(connection, INQUIRE_BATCH, str(batch_id))
         if batch.state != "ready":
             outbox.finish(connection, message_id)
             return
-        if not _may_send(connection, batch):
+        if not may_send(connection, batch.gateway, batch.run_id):
             outbox.postpone(connection, message_id, PAUSED_SECONDS)
             return
         try:
@@ -88,7 +83,7 @@ def send_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) ->
     answer = sender.gateway.submit_batch(batch.message_id, batch.file_name, content)
     log.info("batch_sent", batch=batch.message_id, outcome=answer.outcome.value, code=answer.code)
     with sender.database.transaction() as connection:
-        _lock(connection, batch_id)
+        lock_batch(connection, batch_id)
         match answer.outcome:
             case Outcome.PENDING | Outcome.SUCCESS:
                 observation.note_batch(connection, batch_id, Source.ANSWER, "accepted", answer.code, at)
@@ -111,14 +106,14 @@ def send_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) ->
 def inquire_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) -> None:
     """Works an outbox message: asks the bank about a batch under its message id, and stores what it says."""
     with sender.database.transaction() as connection:
-        batch = _lock(connection, batch_id)
+        batch = lock_batch(connection, batch_id)
         if batch.state not in ("accepted", "unknown"):
             outbox.finish(connection, message_id)
             return
     report = sender.gateway.inquire_batch(batch.message_id)
     log.info("batch_inquired", batch=batch.message_id, found=report.found, group=report.group_status)
     with sender.database.transaction() as connection:
-        batch = _lock(connection, batch_id)
+        batch = lock_batch(connection, batch_id)
         if report.found:
             answered = observation.apply_report(connection, batch_id, Source.INQUIRY, report, at)
         else:
@@ -127,27 +122,6 @@ def inquire_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime)
             outbox.finish(connection, message_id)
         else:
             _inquire_later(sender.gateway, connection, batch, message_id, at)
-
-
-def _lock(connection: Connection, batch_id: UUID) -> Row[Any]:
-    return connection.execute(
-        text("""
-            SELECT b.*, a.account_ciphertext, a.account_fingerprint, a.own_account_id, a.holder_name, r.run_code,
-                   r.state AS run_state
-            FROM engine.batch b JOIN engine.paying_account a USING (paying_account_id)
-            JOIN engine.payment_run r ON r.run_id = b.run_id
-            WHERE batch_id = :batch_id FOR UPDATE OF b"""),
-        {"batch_id": batch_id},
-    ).one()
-
-
-def _may_send(connection: Connection, batch: Row[Any]) -> bool:
-    stopped = connection.scalar(
-        text("""
-            SELECT s.stopped OR g.paused FROM engine.sending_switch s, engine.gateway g WHERE g.gateway = :gateway"""),
-        {"gateway": batch.gateway},
-    )
-    return not stopped and batch.run_state == "approved"
 
 
 def _write_file(sender: Sender, connection: Connection, batch: Row[Any]) -> bytes | None:
@@ -171,7 +145,7 @@ def _write_file(sender: Sender, connection: Connection, batch: Row[Any]) -> byte
         execution_on=batch.execution_on,
         initiator_name=INITIATOR,
         debtor_name=batch.holder_name,
-        debtor_account=_open_account(sender.vault, batch),
+        debtor_account=open_account(sender.vault, batch),
         debtor_bank_bic=sender.gateway.capabilities.bic,
         category_purpose=CategoryPurpose(batch.category_purpose),
         count=len(rows),
@@ -196,28 +170,11 @@ def _instructions(vault: Vault, rows: Sequence[Row[Any]]) -> Iterator[Instructio
             uetr=str(row.uetr),
             amount_vnd=row.amount_vnd,
             creditor_name=row.holder_name,
-            creditor_account=_open_account(vault, row),
+            creditor_account=open_account(vault, row),
             creditor_bank_bin=row.bank_bin,
             purpose_code=row.purpose,
-            remittance=f"{_REMITTANCE[row.benefit]} thang {row.entitled_month:%m/%Y}",
+            remittance=remittance(row),
         )
-
-
-_REMITTANCE = {
-    "pension": "Luong huu",
-    "retirement_lump_sum": "Tro cap mot lan khi nghi huu",
-    "funeral_grant": "Tro cap mai tang",
-    "survivor_allowance": "Tro cap tuat",
-    "survivor_lump_sum": "Tro cap tuat mot lan",
-    "refund": "Hoan tra tien dong BHXH",
-}
-
-
-def _open_account(vault: Vault, row: Row[Any]) -> str:
-    account = vault.open("account", row.account_ciphertext)
-    if vault.fingerprint("account", account) != row.account_fingerprint:
-        raise DoesNotHold("a stored account number does not match the fingerprint that was approved; nothing was sent")
-    return account
 
 
 def _seal(connection: Connection, batch: Row[Any], content: bytes, at: datetime) -> None:
@@ -252,33 +209,12 @@ def _seal(connection: Connection, batch: Row[Any], content: bytes, at: datetime)
         expected=sealed.payments,
         batch_id=batch.batch_id,
     )
-    expectations.open_staging(connection)
-    connection.execute(
-        text(f"""
-            INSERT INTO {expectations.STAGING}
-                (reference, batch_reference, sign, own_account_id, amount_vnd, due_on, kind, until_on, counterparty)
-            SELECT p.reference, :message_id, 'debit', :own_account_id, p.amount_vnd, :due_on, 'payment', :until_on,
-                -- An account that is registered for several payees tells nobody.
-                CASE WHEN NOT EXISTS (
-                    SELECT FROM engine.payout_account other WHERE other.account_fingerprint = o.account_fingerprint
-                        AND other.person_id <> o.person_id) THEN o.account_fingerprint END
-            FROM engine.attempt t JOIN engine.payment p USING (payment_id)
-            JOIN engine.payout_account o USING (payout_account_id)
-            WHERE t.batch_id = :batch_id AND t.state = 'sending'"""),
-        {
-            "message_id": batch.message_id,
-            "own_account_id": batch.own_account_id,
-            "due_on": batch.execution_on,
-            "until_on": working_days_after(batch.execution_on, _SEEN_WITHIN_WORKING_DAYS),
-            "batch_id": batch.batch_id,
-        },
-    )
-    expectations.expect_staged(connection)
+    expect_debits(connection, batch, sealed="sending")
 
 
 def _take_back(connection: Connection, batch_id: UUID, code: str, at: datetime) -> None:
     """The bank refused the call before anything started: the batch is ready again, the money is payable again."""
-    batch = _lock(connection, batch_id)
+    batch = lock_batch(connection, batch_id)
     earlier_unknown = connection.scalar(
         text("SELECT count(*) FROM engine.observation WHERE batch_id = :batch_id AND state_after = 'unknown'"),
         {"batch_id": batch_id},

@@ -7,7 +7,10 @@ from sqlalchemy import Connection, text
 
 from engine import audit, bookkeeping
 from engine.errors import NotFound
+from engine.people.accounts import wallet_numbers
 from engine.vault import Vault
+from gateways.contract import Capabilities, Instrument
+from gateways.online import OnlineCapabilities, OnlineOperation
 from ledger.accounts import open_account
 from ledger.money import Dong
 from reconciliation import intake
@@ -15,7 +18,8 @@ from reconciliation import intake
 
 @dataclass(frozen=True, slots=True)
 class PayingAccount:
-    """Tài khoản chi: the fund's own account at a bank, from which one fund pays."""
+    """Tài khoản chi: the fund's own account at a bank or wallet, from which one fund pays. At a wallet it is known by
+    the number of our contract, which its settlement files tell."""
 
     gateway: str
     fund: str
@@ -49,6 +53,15 @@ def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, c
     open_account(connection, "beneficiary_receivable")
 
 
+def most_vnd(capabilities: Capabilities | OnlineCapabilities) -> int:
+    """The most that a gateway pays to one payee at once, in đồng."""
+    if isinstance(capabilities, Capabilities):
+        return capabilities.max_amount_vnd
+    wallet = Instrument.WALLET in capabilities.instruments
+    instrument = Instrument.WALLET if wallet else Instrument.BANK_ACCOUNT
+    return capabilities.limit(OnlineOperation.PAYOUT_SUBMIT, instrument).max_vnd
+
+
 def pause(connection: Connection, gateway: str, *, paused: bool, reason: str, at: datetime) -> None:
     """Stops sending through one gateway, or allows it again; read before each batch is sealed."""
     _change(connection, gateway, "paused = :value", paused)
@@ -76,9 +89,13 @@ def open_paying_account(
 ) -> None:
     """Registers an account of ours and books the money that stands on it."""
     sealed = vault.seal("account", account.account)
+    adapter = connection.scalar(
+        text("SELECT adapter FROM engine.gateway WHERE gateway = :gateway"), {"gateway": account.gateway}
+    )
     ledger_account = open_account(
         connection,
-        "cash_at_bank",
+        # A wallet pays from what was advanced to it; a bank from our account there.
+        "advance_to_agent" if wallet_numbers(adapter or "") else "cash_at_bank",
         f"{account.gateway}.{account.fund}",
         label=f"{account.gateway}, {FUNDS[account.fund]}",
     )

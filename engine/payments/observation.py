@@ -11,10 +11,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import yaml
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from engine.clock import business_date
-from engine.payments.payment import FAIL, TRY_AGAIN, Transition, Voucher, move
+from engine.payments.payment import FAIL, HOLD, TRY_AGAIN, Transition, Voucher, move
 from gateways.contract import InstructionStatus, Outcome, StatusReport
 from reconciliation import expectations
 
@@ -31,6 +31,7 @@ class Source(IntEnum):
 
 _REASONS: Final[dict[str, list[str]]] = yaml.safe_load((files("engine.payments") / "reasons.yaml").read_text())
 _TRY_AGAIN_CODES: Final = _REASONS["order"]
+_FINAL: Final = ("success", "failed", "returned")
 
 _ATTEMPT_STATE: Final = {
     Outcome.SUCCESS: "success",
@@ -53,6 +54,13 @@ def note_batch(connection: Connection, batch_id: UUID, source: Source, state: st
             WHERE batch_id = :batch_id AND state IN ('sending', 'pending', 'unknown') AND rank <= :rank"""),
         {"batch_id": batch_id, "state": attempts, "code": code, "rank": 0 if state == "ready" else source},
     )
+
+
+def note_parcel(connection: Connection, batch_id: UUID, source: Source, state: str, code: str, at: datetime) -> None:
+    """Moves a parcel of single calls alone: its attempts were each told of by themselves."""
+    _record(connection, batch_id, source, state, code, at)
+    if state == "answered":
+        _close_cases(connection, batch_id, at)
 
 
 def fail_batch(connection: Connection, batch_id: UUID, source: Source, code: str, at: datetime) -> None:
@@ -91,6 +99,92 @@ def apply_report(connection: Connection, batch_id: UUID, source: Source, report:
         )
         _close_cases(connection, batch_id, at)
     return not open_attempts
+
+
+def observe_attempt(
+    connection: Connection, attempt_id: UUID, source: Source, outcome: Outcome, code: str, at: datetime
+) -> None:
+    """Applies one piece of news about one attempt that was sent by a call of its own.
+
+    Where a file waits for news of a higher rank, here a final word of any rank counts: a callback that was verified
+    tells more than an inquiry that said "in work" before it. What contradicts a final word opens a case, and keeps
+    back a payment that would go again.
+    """
+    attempt = connection.execute(
+        text("""
+            SELECT t.attempt_id, t.batch_id, t.payment_id, t.instruction_id, t.state, t.rank, p.reference,
+                   p.state AS payment_state, b.gateway
+            FROM engine.attempt t JOIN engine.payment p USING (payment_id) JOIN engine.batch b USING (batch_id)
+            WHERE t.attempt_id = :attempt_id FOR UPDATE OF t, p"""),
+        {"attempt_id": attempt_id},
+    ).one()
+    says = _ATTEMPT_STATE[outcome]
+    if attempt.state in _FINAL:
+        if {attempt.state, says} == {"success", "failed"}:
+            _contradicted(connection, attempt, says, at)
+        return
+    if says not in _FINAL and source < attempt.rank:
+        return
+    observation_id: int = connection.execute(
+        text("""
+            WITH changed AS (
+                UPDATE engine.attempt SET state = :state, code = :code, rank = :rank WHERE attempt_id = :attempt_id)
+            INSERT INTO engine.observation (batch_id, attempt_id, source, observed_at, state_before, state_after, code,
+                payments)
+            VALUES (:batch_id, :attempt_id, :source, :at, :before, :state, :code, 1) RETURNING observation_id"""),
+        {
+            "attempt_id": attempt_id,
+            "batch_id": attempt.batch_id,
+            "source": source.name.lower(),
+            "rank": source,
+            "at": at,
+            "before": attempt.state,
+            "state": says,
+            "code": code,
+        },
+    ).scalar_one()
+    if says == "failed" and attempt.payment_state == "in_transit":
+        _fail_one(connection, attempt, code, observation_id, at)
+
+
+def _fail_one(connection: Connection, attempt: Row[Any], code: str, observation_id: int, at: datetime) -> None:
+    transition = TRY_AGAIN if code in _TRY_AGAIN_CODES else FAIL
+    move(
+        connection,
+        transition,
+        Voucher(
+            f"attempt:{attempt.instruction_id}:{transition.name}:{observation_id}",
+            attempt.instruction_id,
+            business_date(at),
+            at,
+        ),
+        chosen="SELECT CAST(:payment_id AS uuid) AS payment_id, CAST(:code AS text) AS reason",
+        expected=1,
+        payment_id=attempt.payment_id,
+        code=code,
+    )
+    expectations.withdraw(connection, "SELECT :reference", {"reference": attempt.reference})
+
+
+def _contradicted(connection: Connection, attempt: Row[Any], says: str, at: datetime) -> None:
+    """Said to have failed and to have been paid: nobody is paid again before a person has looked."""
+    open_case(connection, attempt.reference, f"{attempt.gateway} said {attempt.state} and now says {says}", at)
+    if attempt.payment_state != "approved":
+        return
+    connection.execute(
+        text("""
+            UPDATE engine.attempt SET state = 'failed', code = 'HELD'
+            WHERE payment_id = :payment_id AND state = 'ready'"""),
+        {"payment_id": attempt.payment_id},
+    )
+    move(
+        connection,
+        HOLD,
+        Voucher(f"attempt:{attempt.instruction_id}:contradicted", attempt.instruction_id, business_date(at), at),
+        chosen="SELECT CAST(:payment_id AS uuid) AS payment_id, 'CONTRADICTED' AS reason",
+        expected=1,
+        payment_id=attempt.payment_id,
+    )
 
 
 def withdraw_expectations(connection: Connection, batch_id: UUID) -> None:

@@ -14,6 +14,7 @@ from engine.awards.due import due_for
 from engine.awards.tables import award
 from engine.errors import WrongInput
 from engine.law.calendar import Month
+from engine.payments import channels
 from engine.payments.overpayments import follow_lowered_amounts
 from reconciliation.references import reference_sql
 
@@ -35,8 +36,8 @@ class PlannedRun:
     payments: int
     amount_vnd: int
     without_account: int
-    """Payees left out because no payout account of theirs is known, or no other one since the money failed to arrive;
-    they stay due."""
+    """Payees left out because no payout account of theirs is known to which the gateway pays, or no other one since the
+    money failed to arrive; they stay due."""
     unconfirmed: tuple[str, ...]
     """Unconfirmed legal values these payments rest on; the run names them and both approvers see them."""
 
@@ -168,7 +169,8 @@ def _plan_staged(
     allowed_unconfirmed: frozenset[str],
     at: datetime,
 ) -> PlannedRun | None:
-    """Makes the run of what is staged with an account; none if there is nothing."""
+    """Makes the run of what is staged with an account that the gateway pays to; none if there is nothing."""
+    channels.leave_unreachable(connection, gateway)
     totals = connection.execute(
         text("""
             SELECT count(payout_account_id) AS payments,
@@ -177,7 +179,7 @@ def _plan_staged(
     ).one()
     if totals.payments == 0:
         return None
-    unconfirmed = _require_named(connection, allowed_unconfirmed)
+    unconfirmed = _require_named(connection, allowed_unconfirmed, *channels.not_allowed(connection, gateway, pay_on))
     _require_paying_accounts(connection, gateway)
     number = 1 + (
         connection.scalar(text("SELECT count(*) FROM engine.payment_run WHERE period = :period"), {"period": period})
@@ -220,9 +222,9 @@ def _plan_staged(
     return PlannedRun(run_code, totals.payments, totals.amount_vnd, totals.without_account, unconfirmed)
 
 
-def _require_named(connection: Connection, allowed: frozenset[str]) -> tuple[str, ...]:
+def _require_named(connection: Connection, allowed: frozenset[str], *permissions: str) -> tuple[str, ...]:
     rows = connection.execute(text("SELECT DISTINCT unnest(unconfirmed) AS name FROM due ORDER BY 1"))
-    found = tuple(row.name for row in rows)
+    found = (*(row.name for row in rows), *permissions)
     missing = [name for name in found if name not in allowed]
     if missing:
         raise WrongInput(

@@ -38,7 +38,7 @@ class Proof:
     rows: tuple[ProofRow, ...]
     totals: dict[str, int]
     inquiries_resolved: int
-    """Batches whose fate was unknown and was found out by asking, not by sending again."""
+    """Batches, and single payouts, whose fate was unknown and was found out by asking, not by sending again."""
     accounts: tuple[AccountProof, ...]
     contributions: ContributionsProof
     open_cases: tuple[str, ...]
@@ -126,8 +126,11 @@ def _inquiries_resolved(connection: Connection) -> int:
     return (
         connection.scalar(
             text("""
-                SELECT count(DISTINCT batch_id) FROM engine.observation
-                WHERE source = 'inquiry' AND state_before = 'unknown' AND state_after <> 'unknown'""")
+                SELECT count(DISTINCT coalesce(o.attempt_id, o.batch_id))
+                FROM engine.observation o JOIN engine.batch b USING (batch_id)
+                -- A parcel of single payouts is nothing that was asked about.
+                WHERE (b.file_name IS NULL) = (o.attempt_id IS NOT NULL)
+                  AND o.source = 'inquiry' AND o.state_before = 'unknown' AND o.state_after <> 'unknown'""")
         )
         or 0
     )

@@ -27,8 +27,11 @@ _PARTS = {
         WHERE p.reference = :reference ORDER BY t.number""",
     "observations": """
         SELECT b.message_id, o.source, o.observed_at, o.state_before, o.state_after, o.code
-        FROM engine.observation o JOIN engine.batch b USING (batch_id) JOIN engine.attempt t USING (batch_id)
-        JOIN engine.payment p USING (payment_id) WHERE p.reference = :reference ORDER BY o.observation_id""",
+        FROM engine.observation o JOIN engine.batch b USING (batch_id)
+        JOIN engine.attempt t ON t.batch_id = o.batch_id
+        JOIN engine.payment p USING (payment_id)
+        WHERE p.reference = :reference AND coalesce(o.attempt_id, t.attempt_id) = t.attempt_id
+        ORDER BY o.observation_id""",
     "entries": """
         SELECT e.entry_id, e.event, e.document, e.business_on, d.code AS debit, c.code AS credit, l.amount_vnd
         FROM ledger.line l JOIN ledger.entry e USING (entry_id)

@@ -63,6 +63,17 @@ def bank_problem(bank_bin: str) -> str | None:
     return None if bank_of(bank_bin) else "is not the number of a bank in the directory (mã BIN, 6 digits)"
 
 
+def wallet_provider(bank_bin: str) -> str | None:
+    """The provider of the wallets that stand under this number; None where it is a bank's."""
+    wallets: dict[str, str] = _channels()["wallets"]
+    return wallets.get(bank_bin)
+
+
+def wallet_numbers(provider: str | None = None) -> list[str]:
+    """The numbers under which wallets stand: all, or those that one provider pays to."""
+    return [number for number, whose in _channels()["wallets"].items() if provider in (None, whose)]
+
+
 def number_problem(number: str) -> str | None:
     """Why this cannot be the number of a payout account, if so.
 

@@ -4,6 +4,7 @@ A message may be delivered by several brokers, twice, or late. Whoever gets it f
 process that holds it, so work that was interrupted is taken up again as soon as the relay offers it.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -17,36 +18,68 @@ from engine import outbox
 from engine.installation import Installation
 from engine.payments.batch import INQUIRE_BATCH, SEND_BATCH
 from engine.payments.dispatch import Sender, inquire_batch, send_batch
+from engine.payments.parcel import SingleSender
+from engine.payments.single import send_parcel
+from engine.payments.single_inquiry import inquire_parcel
 from engine.workers.broker import QUEUE
-from gateways.contract import Gateway
+from gateways.online import Payer
+from gateways.pace import Pace
 
 _OUTBOX_LOCKS = 1
 """The space of advisory locks that belong to outbox messages."""
 
 Actors = dict[str, Callable[[int], object]]
+_Work = Callable[[int, UUID, datetime], None]
 log = structlog.get_logger()
 
 
 def declare_actors(installation: Installation, broker: dramatiq.Broker) -> Actors:
     """The actors of this process on a broker; the value sends a message to one of them."""
-    gateways: dict[str, Gateway] = {}
+    senders = _Senders(installation)
     actors: Actors = {}
-    for name, work in ((SEND_BATCH, send_batch), (INQUIRE_BATCH, inquire_batch)):
-        function = partial(_work_batch, installation, gateways, name, work)
+    for name in (SEND_BATCH, INQUIRE_BATCH):
         actor = dramatiq.Actor(
-            function, broker=broker, actor_name=name, queue_name=QUEUE, priority=0, options={"max_retries": 0}
+            partial(_work_batch, installation, senders, name),
+            broker=broker,
+            actor_name=name,
+            queue_name=QUEUE,
+            priority=0,
+            options={"max_retries": 0},
         )
         actors[name] = actor.send
     return actors
 
 
-def _work_batch(
-    installation: Installation,
-    gateways: dict[str, Gateway],
-    actor: str,
-    work: Callable[[Sender, int, UUID, datetime], None],
-    message_id: int,
-) -> None:
+class _Senders:
+    """The gateways of this process, each opened when it is first needed: one breaker and one pace for all threads."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._opened: dict[str, Sender | SingleSender] = {}
+        self._lock = threading.Lock()
+
+    def work_of(self, actor: str, gateway: str) -> _Work:
+        """What the messages of an actor ask for at a gateway."""
+        sender = self._sender(gateway)
+        if isinstance(sender, SingleSender):
+            return partial({SEND_BATCH: send_parcel, INQUIRE_BATCH: inquire_parcel}[actor], sender)
+        return partial({SEND_BATCH: send_batch, INQUIRE_BATCH: inquire_batch}[actor], sender)
+
+    def _sender(self, name: str) -> Sender | SingleSender:
+        with self._lock:
+            if name not in self._opened:
+                installation, gateway = self._installation, self._installation.sending(name)
+                self._opened[name] = (
+                    SingleSender(
+                        installation.database, installation.vault, gateway, Pace(gateway.capabilities.calls_per_second)
+                    )
+                    if isinstance(gateway, Payer)
+                    else Sender(installation.database, installation.vault, gateway, installation.outgoing)
+                )
+            return self._opened[name]
+
+
+def _work_batch(installation: Installation, senders: _Senders, actor: str, message_id: int) -> None:
     with structlog.contextvars.bound_contextvars(correlation_id=f"{actor}-{message_id}"):
         with installation.database.advisory_lock(_OUTBOX_LOCKS, message_id % 2**31) as held:
             if not held:
@@ -56,9 +89,6 @@ def _work_batch(
                 name = connection.scalar(
                     text("SELECT gateway FROM engine.batch WHERE batch_id = CAST(:id AS uuid)"), {"id": subject}
                 )
-            if subject is None:
+            if subject is None or name is None:
                 return
-            if name not in gateways:
-                gateways[name] = installation.gateway(name)
-            sender = Sender(installation.database, installation.vault, gateways[name], installation.outgoing)
-            work(sender, message_id, UUID(subject), installation.clock().now())
+            senders.work_of(actor, name)(message_id, UUID(subject), installation.clock().now())

@@ -4,11 +4,9 @@ They stand in the process of the simulated bank, keep its time, take the same fa
 call back over real HTTP, to this machine only.
 """
 
-import csv
-import io
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +18,7 @@ from gateways.simulator import momo, payos, vnpay, zalopay
 from gateways.simulator.errors import Contradiction
 from gateways.simulator.faults import Call, Fault, Faults, Plan, Subject
 from gateways.simulator.purse import Order, Purse, Stage
+from gateways.simulator.settlements import settlement_file
 from gateways.simulator.wire import told
 
 Answered = Callable[[Plan | None, Callable[[], Response]], Awaitable[Response]]
@@ -77,6 +76,7 @@ def open_provider_doors(
     admit: Callable[[Request], None],
     now: Callable[[], datetime],
 ) -> None:
+    purse.now = now
     app.include_router(_customer_doors(purse, faults, answered, now))
     app.include_router(_control_door(purse), dependencies=[Depends(admit)])
 
@@ -154,9 +154,10 @@ def _control_door(purse: Purse) -> APIRouter:
         order = _known(purse, what.provider, what.kind, what.reference)
         return [_notify(purse, order, what) for _ in range(what.times)]
 
-    @router.get("/{provider}/settlement")
-    def settlement(provider: Provider) -> Response:
-        return Response(settlement_file(purse, provider), media_type="text/csv")
+    @router.get("/{provider}/settlement/{on}")
+    def settlement(provider: Provider, on: date) -> Response:
+        """The file of a day, which its merchant gets when the day is over."""
+        return Response(settlement_file(purse, provider, on), media_type="text/csv")
 
     @router.get("/{provider}/overview")
     def overview(provider: Provider) -> dict[str, Any]:
@@ -164,20 +165,6 @@ def _control_door(purse: Purse) -> APIRouter:
         return {"balance_vnd": purse.balance_vnd(provider), "orders": orders}
 
     return router
-
-
-def settlement_file(purse: Purse, provider: str) -> str:
-    """What moved, one line an order, as CSV: the form is invented here, for none of the four publishes its own."""
-    to = io.StringIO()
-    writer = csv.writer(to, lineterminator="\n")
-    writer.writerow(["provider_reference", "reference", "kind", "amount_vnd", "fee_vnd", "state"])
-    for order in purse.orders(provider):
-        if order.times_done:
-            signed_vnd = order.amount_vnd if order.kind == "collection" else -order.amount_vnd
-            writer.writerow([order.number, order.reference, order.kind, signed_vnd, 0, order.stage.value])
-            if order.stage is Stage.RETURNED:
-                writer.writerow([order.number, order.reference, "return", -signed_vnd, 0, order.stage.value])
-    return to.getvalue()
 
 
 def _notify(purse: Purse, order: Order, what: ToTell) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,16 +47,23 @@ class ProvidersControl:
         self._tell("POST", "/decisions", decision)
 
     def notify(
-        self, provider: str, reference: str, *, times: int = 1, more_vnd: int = 0, bad_signature: bool = False
+        self,
+        provider: str,
+        reference: str,
+        *,
+        kind: str = "collection",
+        times: int = 1,
+        more_vnd: int = 0,
+        bad_signature: bool = False,
     ) -> list[dict[str, Any]]:
-        """The provider calls us about a collection; what we answered each time."""
-        told = {"provider": provider, "reference": reference, "times": times, "more_vnd": more_vnd}
+        """The provider calls us about a collection or a payout; what we answered each time."""
+        told = {"provider": provider, "kind": kind, "reference": reference, "times": times, "more_vnd": more_vnd}
         answers: list[dict[str, Any]] = self._tell("POST", "/notifications", told | {"bad_signature": bad_signature})
         return answers
 
-    def settlement(self, provider: str) -> str:
-        """The file of what moved (CSV)."""
-        return self._ask("GET", f"/{provider}/settlement").text
+    def settlement(self, provider: str, on: date) -> bytes:
+        """The file of what moved on a day (CSV)."""
+        return self._ask("GET", f"/{provider}/settlement/{on}").content
 
     def overview(self, provider: str) -> dict[str, Any]:
         overview: dict[str, Any] = self._tell("GET", f"/{provider}/overview")

@@ -4,8 +4,10 @@ A journal of its own beside the bank's, written before anything is answered; the
 """
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,18 @@ class Order:
     about: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Who is paid, what is given back, what a notification repeats."""
     times_done: int = 0
+    done_at: datetime | None = None
+    returned_at: datetime | None = None
+
+    @property
+    def in_vnd(self) -> int:
+        """What it brings to the merchant: a collection money, a payout or a refund the loss of it."""
+        return self.amount_vnd if self.kind == "collection" else -self.amount_vnd
+
+    def moves(self) -> list[tuple[datetime, int, Stage]]:
+        """When it moved money at the provider, how much came in, and what it was then."""
+        moved = ((self.done_at, self.in_vnd, Stage.DONE), (self.returned_at, -self.in_vnd, Stage.RETURNED))
+        return [(at, in_vnd, stage) for at, in_vnd, stage in moved if at is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +128,14 @@ class PurseState:
     def _decide(self, order: Order, event: Event) -> None:
         """Money comes in by a collection, goes out by a payout or a refund, and comes back by a return."""
         order.stage, order.reason = Stage(event["stage"]), event["reason"]
-        in_vnd = order.amount_vnd if order.kind == "collection" else -order.amount_vnd
+        at = datetime.fromisoformat(event["at"])
         if order.stage is Stage.DONE:
             order.times_done += 1
-            self._balances[order.provider] = self.balance_vnd(order.provider) + in_vnd
+            order.done_at = at
+            self._balances[order.provider] = self.balance_vnd(order.provider) + order.in_vnd
         elif order.stage is Stage.RETURNED:
-            self._balances[order.provider] = self.balance_vnd(order.provider) - in_vnd
+            order.returned_at = at
+            self._balances[order.provider] = self.balance_vnd(order.provider) - order.in_vnd
 
 
 class Purse(PurseState):
@@ -128,6 +144,8 @@ class Purse(PurseState):
     def __init__(self, home: Path) -> None:
         super().__init__()
         self._journal = Journal(home / FOLDER)
+        self.now: Callable[[], datetime] = lambda: datetime.fromtimestamp(time.time(), UTC)
+        """The time of all providers; the service sets its bank's in its place."""
         self.lock = threading.RLock()
         for event in events(home / FOLDER):
             self.apply(event)
@@ -164,7 +182,8 @@ class Purse(PurseState):
             if stage not in allowed.get(order.stage, set()):
                 raise Contradiction(f"{order.reference} is {order.stage}")
             decided: Event = {"event": "decided", "provider": order.provider, "kind": order.kind}
-            self._write({**decided, "reference": order.reference, "stage": stage, "reason": reason})
+            decided |= {"reference": order.reference, "stage": stage, "reason": reason, "at": self.now().isoformat()}
+            self._write(decided)
 
     def _write(self, event: Event) -> None:
         self._journal.append(event)

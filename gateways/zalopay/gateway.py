@@ -1,5 +1,7 @@
 """ZaloPay as the engine calls it. Instants come in as arguments: it takes calls made within 15 minutes of its time."""
 
+from dataclasses import replace
+
 import httpx2
 
 from gateways.contract import NameCheck
@@ -17,6 +19,7 @@ from gateways.online import (
     OnlineAnswer,
     OnlineCapabilities,
     Payout,
+    Receiver,
     Refund,
     Verdict,
 )
@@ -84,6 +87,13 @@ class ZaloPay:
     def find_user(self, phone: str, asking: Asking) -> answers.WalletUser | None:
         """Whose wallet it is; None where there is none. Raises `NotSent` or `Ambiguous`."""
         return answers.user(self._line.send(requests.user(phone, asking.at, keys=self._keys)))
+
+    def find_receiver(self, payout: Payout, asking: Asking) -> Receiver | None:
+        """From the phone to the wallet's own id. Another name than ours is no receiver of ours."""
+        user = self.find_user(payout.receiver.number, asking)
+        if user is None or compared(payout.receiver.name, user.name) is NameCheck.NO_MATCH:
+            return None
+        return replace(payout.receiver, number=user.id)
 
     def build_payout(self, payout: Payout, asking: Asking) -> Call:
         """The receiver's number is the `m_u_id` that `find_user` gave."""

@@ -28,6 +28,8 @@ class Column(StrEnum):
     BOOKED_ON = "booked_on"
     VALUE_ON = "value_on"
     REFERENCE = "reference"
+    OWN_REFERENCE = "own_reference"
+    """What we called it ourselves: settlement files of wallets and payment pages repeat the number of our order."""
     TEXT = "text"
     DEBIT = "debit"
     CREDIT = "credit"

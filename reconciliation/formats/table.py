@@ -19,6 +19,8 @@ from reconciliation.formats.layouts import Column, Label, Layout, folded, layout
 from reconciliation.formats.sheets import Row
 from reconciliation.formats.table_values import is_day, read_day, read_number
 from reconciliation.statement import (
+    NO_REFERENCES,
+    BankReferences,
     Entry,
     EntryStatus,
     Sign,
@@ -40,6 +42,8 @@ _DAYS: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{4}-[0-9
 _DEBIT_MARKS: Final = frozenset({"D", "DR", "N", "NO", "DEBIT", "GHI NO", "CHI", "OUT"})
 _CREDIT_MARKS: Final = frozenset({"C", "CR", "CO", "CREDIT", "GHI CO", "THU", "IN"})
 _NOT_BOOKED: Final = frozenset({"CHO XU LY", "DANG XU LY", "PENDING", "THAT BAI", "FAILED", "HUY", "CANCELLED"})
+_CAME_BACK: Final = frozenset({"HOAN TRA", "DA HOAN TRA", "RETURNED", "REVERSED"})
+_OF_THE_PROVIDER: Final = frozenset({Column.FEE, Column.TAX})
 _TOTALS: Final = (Label.TOTAL, Label.TOTAL_DEBIT, Label.TOTAL_CREDIT, Label.COUNT_DEBIT, Label.COUNT_CREDIT)
 _NOTHING: Final = frozenset({"", "-", "–"})
 
@@ -355,11 +359,13 @@ def _entries(table: _Table, row: Row, told_day: str) -> list[Entry]:
                 sign=Sign.CREDIT if signed > 0 else Sign.DEBIT,
                 amount=abs(signed),
                 status=EntryStatus.INFORMATION if status in _NOT_BOOKED else EntryStatus.BOOKED,
-                reversal=False,
+                reversal=status in _CAME_BACK,
                 booked_on=booked_on,
                 value_on=value_on,
                 bank_reference=table.cell(row, Column.REFERENCE) or rest or None,
                 bank_transaction_code={Column.FEE: FEE, Column.TAX: TAX}.get(column),
+                # A fee is the provider's own, though it stands beside our order.
+                references=NO_REFERENCES if column in _OF_THE_PROVIDER else _own_reference(table, row),
                 text=table.cell(row, Column.TEXT) or None,
                 additional_text=table.cell(row, Column.COUNTERPARTY_NAME) or None,
                 counterparty_account=table.cell(row, Column.COUNTERPARTY_ACCOUNT) or None,
@@ -377,6 +383,10 @@ def _entries(table: _Table, row: Row, told_day: str) -> list[Entry]:
         moved = sum(entry.signed_amount for entry in made if entry.status is EntryStatus.BOOKED)
         table.balances.append((moved, _number(table, row, Column.BALANCE)))
     return made
+
+
+def _own_reference(table: _Table, row: Row) -> BankReferences:
+    return BankReferences(end_to_end_id=table.cell(row, Column.OWN_REFERENCE) or None)
 
 
 def _amounts(table: _Table, row: Row, moneys: list[Column]) -> Iterator[tuple[Column, int]]:

@@ -147,7 +147,9 @@ def simulation(
     home, purse, base_url = served
     purse.close()
     (home / FOLDER / FILE_NAME).unlink()
+    now = purse.now
     Purse.__init__(purse, home)
+    purse.now = now
     simulation = _opened(tmp_path, home, base_url, receiving, rsa_key)
     simulation.faults.clear_faults()
     _Receiver.simulation = simulation
@@ -409,9 +411,12 @@ def test_a_payos_payout_may_come_back(simulation: Simulation) -> None:
     attempt = inquired(attempt, simulation.payos.query_payout(payout, ASKING))
 
     assert (attempt.outcome, attempt.booked_times, attempt.cases) == (Outcome.RETURNED, 1, ())
-    assert simulation.control.settlement("payos").splitlines()[1:] == [
-        "1,PN8,payout,-3800000,0,returned",
-        "1,PN8,return,3800000,0,returned",
+    assert simulation.control.settlement("payos", NOW.date()).decode().splitlines()[3:] == [
+        "Số dư đầu kỳ: 100000000",
+        "Thời gian giao dịch,Mã đơn hàng,Mã giao dịch,Số tiền giao dịch,Phí giao dịch,Trạng thái",
+        "25/11/2026 16:00:00,PN8,1,-3800000,0,Thành công",
+        "25/11/2026 16:00:00,PN8,1,3800000,0,Hoàn trả",
+        "Số dư cuối kỳ: 100000000",
     ]
 
 

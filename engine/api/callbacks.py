@@ -1,0 +1,115 @@
+"""`/callbacks/{gateway}`: where wallets, payment pages and banks tell us of their own accord (thông báo của ví).
+
+The bytes are verified as they came, with the key of this gateway; what is not the provider's changes nothing. What is
+good is taken once: the same again is answered and not booked, however late, so no age limit is needed against replays.
+A notification settles nothing: it is news about an order, of the rank of a callback. The answer is in the provider's
+own words, so that it calls again when we could not look and stops when we know.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from engine.api.asking import TheInstallation
+from engine.errors import NotFound, ThuchiError
+from engine.installation import CALLBACKS, Installation
+from engine.payments import single_inquiry
+from gateways.callers import CallerLimit
+from gateways.online import Acknowledgement, Notification, Notifier, Verdict
+from ledger.errors import LedgerError
+
+Taker = Callable[[Connection, str, Notification, datetime], Verdict | None]
+"""Takes a verified notification of a gateway at an instant, once or again; None: the reference is none of its own."""
+
+TAKERS: tuple[Taker, ...] = (single_inquiry.take_notification,)
+"""Who may know the reference of a notification, asked in this order."""
+
+router = APIRouter()
+_LIMIT = CallerLimit(time.monotonic)
+_log = structlog.get_logger()
+
+
+async def _told(request: Request) -> bytes:
+    """What was told, as it came: the body, or of a provider that only asks for an address, VNPAY, the query."""
+    return request.scope["query_string"] if request.method == "GET" else await request.body()
+
+
+@router.api_route(f"{CALLBACKS}/{{gateway}}", methods=["GET", "POST"])
+def callback(
+    gateway: str, request: Request, installation: TheInstallation, told: Annotated[bytes, Depends(_told)]
+) -> Response:
+    """Takes one notification and answers in the provider's words."""
+    caller = request.client.host if request.client else ""
+    if not _LIMIT.admits(caller):
+        return Response(status_code=429, headers={"Retry-After": str(_LIMIT.wait_seconds(caller))})
+    notifier = _notifier(request.app.state, installation, gateway)
+    notification = notifier.read_notification(told)
+    if notification is None:
+        _log.warning("callback_not_verified", gateway=gateway)
+        return _response(notifier.acknowledge(Verdict.BAD_SIGNATURE, told))
+    try:
+        with installation.database.transaction() as connection:
+            verdict = take(connection, installation, gateway, notification, installation.clock().now())
+    except (SQLAlchemyError, ThuchiError, LedgerError) as error:
+        _log.error("callback_not_taken", gateway=gateway, exc_info=error)
+        verdict = Verdict.TROUBLE
+    _log.info("callback", gateway=gateway, reference=notification.reference, verdict=verdict.value)
+    return _response(notifier.acknowledge(verdict, told))
+
+
+def take(
+    connection: Connection, installation: Installation, gateway: str, notification: Notification, at: datetime
+) -> Verdict:
+    """Hands a verified notification to who knows its reference, and keeps it."""
+    row: dict[str, Any] = {
+        "gateway": gateway,
+        "reference": notification.reference,
+        "provider_reference": notification.provider_reference,
+        "outcome": notification.outcome.value,
+        "code": notification.code,
+        "amount_vnd": notification.amount_vnd,
+    }
+    if connection.scalar(text(_TAKEN_BEFORE), row):
+        return Verdict.REPEATED
+    verdicts = (taker(connection, gateway, notification, at) for taker in TAKERS)
+    verdict = next((each for each in verdicts if each is not None), Verdict.UNKNOWN_REFERENCE)
+    document = installation.vault.encrypt("callback", notification.document)
+    kept = connection.execute(text(_KEEP), row | {"verdict": verdict.value, "document": document, "at": at})
+    return Verdict.REPEATED if verdict is Verdict.TAKEN and kept.rowcount == 0 else verdict
+
+
+_TAKEN_BEFORE = """
+    SELECT EXISTS (SELECT FROM engine.callback
+        WHERE gateway = :gateway AND reference = :reference AND provider_reference = :provider_reference
+            AND outcome = :outcome AND code = :code AND amount_vnd = :amount_vnd AND verdict = 'taken')"""
+
+_KEEP = """
+    INSERT INTO engine.callback (gateway, reference, provider_reference, outcome, code, amount_vnd, verdict,
+        document_ciphertext, received_at)
+    VALUES (:gateway, :reference, :provider_reference, :outcome, :code, :amount_vnd, :verdict, :document, :at)
+    ON CONFLICT DO NOTHING"""
+
+
+def _notifier(state: Any, installation: Installation, gateway: str) -> Notifier:
+    """The provider behind a callback address, opened once; its keys are read when the first call comes."""
+    opened: dict[str, Notifier] = state.notifiers
+    if gateway not in opened:
+        provider = installation.provider(gateway)
+        if not isinstance(provider, Notifier):
+            provider.close()
+            raise NotFound(f"{gateway} tells nothing of its own accord")
+        opened[gateway] = provider
+    return opened[gateway]
+
+
+def _response(acknowledgement: Acknowledgement) -> Response:
+    if acknowledgement.status == HTTPStatus.NO_CONTENT:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return Response(acknowledgement.body, acknowledgement.status, media_type=acknowledgement.content_type)
