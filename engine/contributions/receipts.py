@@ -129,7 +129,9 @@ _NEW_RECEIPTS = text(f"""
         FROM ({matching.MATCHED_ITEMS}) m
         JOIN engine.notice n ON n.payment_code = m.reference
         JOIN engine.collection_account c ON c.own_account_id = m.own_account_id
+        -- Looked up first, so that a run applied again leaves no gap in the numbers.
         WHERE m.kind = :kind AND NOT m.returned
+            AND NOT EXISTS (SELECT FROM engine.receipt known WHERE known.match_id = m.match_id)
         ORDER BY m.booked_on, m.match_id
         ON CONFLICT (match_id) DO NOTHING
         RETURNING *
