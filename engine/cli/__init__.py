@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import auditing, banks, books, employers, month, payments, reconciling
+from engine.cli import auditing, banks, books, employers, lateness, month, payments, reconciling
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -29,6 +29,7 @@ for name, group in (
     ("audit", auditing.audit_commands),
     ("employer", employers.employer_commands),
     ("collection-account", employers.collection_commands),
+    ("late", lateness.late_commands),
     ("refund", employers.refund_commands),
     ("suspense", employers.suspense_commands),
     ("declaration", employers.declaration_commands),

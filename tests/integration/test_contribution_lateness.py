@@ -1,0 +1,93 @@
+"""Late, urged, evaded: by the days that the law counts, each of them explained."""
+
+from datetime import date, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from employer_world import DUE_ON, DUES, NOVEMBER, OCTOBER, EmployerWorld
+
+from engine.clock import VIET_NAM
+from engine.contributions.lateness import (
+    Lateness,
+    explain_charge,
+    late_employers,
+    letter_document,
+    letter_pdf,
+    urge,
+)
+from engine.database import Database
+from engine.law.parameters import Parameters
+from engine.vault import Vault
+
+LAW = Parameters.load()
+DAY_60, DAY_61 = date(2027, 1, 29), date(2027, 1, 30)
+
+
+@pytest.fixture
+def world(database: Database, vault: Vault, tmp_path: Path) -> EmployerWorld:
+    world = EmployerWorld(database, vault, tmp_path)
+    world.declare(OCTOBER)
+    return world
+
+
+def _urge(world: EmployerWorld, on: date) -> list[int]:
+    with world.database.transaction("lan") as connection:
+        return urge(connection, on, datetime(on.year, on.month, on.day, 9, tzinfo=VIET_NAM), LAW)
+
+
+def _status(world: EmployerWorld, on: date) -> Lateness | None:
+    with world.database.transaction() as connection:
+        found = late_employers(connection, on, LAW)
+    return found[0].status if found else None
+
+
+def test_a_debt_is_late_from_the_day_after_it_is_due_and_evaded_after_sixty_days_if_urged(world: EmployerWorld) -> None:
+    assert _status(world, DUE_ON) is None
+    assert _status(world, date(2026, 12, 1)) is Lateness.LATE
+    assert _status(world, DAY_61) is Lateness.LATE  # nobody urged
+    assert _urge(world, DUE_ON) == []
+    (number,) = _urge(world, date(2026, 12, 8))
+    assert _urge(world, date(2026, 12, 9)) == []
+    assert _status(world, DAY_60) is Lateness.LATE
+    assert _status(world, DAY_61) is Lateness.EVADED
+    with world.database.transaction() as connection:
+        letter = letter_document(connection, number)
+        (line,) = late_employers(connection, DAY_60, LAW)
+    assert (letter["principal_vnd"], letter["charge_vnd"]) == (DUES, DUES * 8 * 3 // 10_000)
+    assert [month["evasion_from"] for month in letter["months"]] == ["2027-01-30"]
+    assert (line.evasion_from, line.urged_on, line.days_late) == (DAY_61, date(2026, 12, 8), 60)
+    assert letter_pdf(letter) == letter_pdf(letter)
+
+
+def test_what_was_declared_after_the_letter_was_not_urged(world: EmployerWorld) -> None:
+    _urge(world, date(2026, 12, 8))
+    world.declare(NOVEMBER, datetime(2026, 12, 20, 9, tzinfo=VIET_NAM))
+    with world.database.transaction() as connection:
+        (line,) = late_employers(connection, date(2027, 3, 20), LAW)
+    assert (line.months, line.status) == (2, Lateness.EVADED)
+    (number,) = _urge(world, date(2027, 3, 20))
+    with world.database.transaction() as connection:
+        told = letter_document(connection, number)["months"]
+    assert [(month["status"], month["evasion_from"]) for month in told] == [
+        ("evaded", "2027-01-30"),
+        ("late", "2027-03-20"),
+    ]
+
+
+def test_every_day_of_a_charge_is_told(world: EmployerWorld) -> None:
+    """Ten days of all, then ten of the 2,100 đồng of principal that the first payment left."""
+    with world.database.transaction() as connection:
+        code = connection.exec_driver_sql("SELECT payment_code FROM engine.notice").scalar_one()
+    world.credit(date(2026, 12, 10), [(code, DUES)])
+    with world.database.transaction() as connection:
+        steps = explain_charge(connection, "TZ0001Z", date(2026, 12, 20), LAW)
+    assert [(step.amount_vnd, step.days, step.paid) for step in steps] == [
+        (50_000, 10, True),
+        (450_000, 10, True),
+        (2_197_900, 10, True),
+        (2_100, 20, False),
+        (300_000, 10, True),
+        (200_000, 10, True),
+    ]
+    assert sum(Fraction(step.charge) for step in steps) == Fraction(9_600) + Fraction("6.3")
