@@ -54,9 +54,10 @@ class Unreadable(Exception):
         self.where = where
 
 
-@lru_cache(maxsize=1024)
 def read_decimal_point(text: str, currency: str) -> int:
     """An ISO 20022 amount, such as `4250000`, `12.50` or `.6`, in minor units of its currency."""
+    if currency == "VND" and len(text) <= _DIGITS_AT_MOST and text.isascii() and text.isdigit():
+        return int(text)
     return _minor_units(_POINT, text.strip(" \t\r\n"), ".", currency)
 
 

@@ -2,7 +2,8 @@
 
 Elements are known by their local names, for namespaces and document names differ from version to version. What we do
 not need may be missing or odd; account, amount, sign, status, dates and balances are read strictly. The file is read
-as a stream: an entry is freed before the next one, and the details of a batch one by one.
+as a stream, chunk by chunk: what has been read of a chunk is freed before the next one, and so are the details of an
+entry that is longer than a chunk.
 
 Safety: a document type declaration is refused, entities are not resolved, nothing is fetched, and what libxml2 will not
 read without its "huge" option (deeper than 256, texts over 10 MB) is not read. A broken file is never repaired.
@@ -10,7 +11,7 @@ read without its "huge" option (deeper than 256, texts over 10 MB) is not read. 
 Message definitions: ISO 20022, Bank-to-Customer Cash Management, https://www.iso20022.org/iso-20022-message-definitions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -19,14 +20,25 @@ from lxml import etree
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
 from reconciliation.formats.amounts import Unreadable
 from reconciliation.formats.camt_elements import LOCAL_NAMES, local_name
-from reconciliation.formats.camt_entry import ForeignEntry, RawDetail, RawEntry, raw_detail, raw_entry, read_entry
+from reconciliation.formats.camt_entry import (
+    ForeignEntry,
+    details_of,
+    parted,
+    raw_detail,
+    raw_entry,
+    raw_entry_with_details,
+    read_entry,
+)
 from reconciliation.formats.camt_header import read_header, read_page
-from reconciliation.formats.camt_shapes import Shapes
+from reconciliation.formats.camt_shapes import Fields, Shapes, written_out
 from reconciliation.formats.spooled import Spooled
-from reconciliation.statement import Entry, EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
+from reconciliation.statement import EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
 
 _FAMILIES: Final = {"Stmt": "camt.053", "Rpt": "camt.052", "Ntfctn": "camt.054"}
 _PROBLEMS_AT_MOST: Final = 100
+_CHUNK_BYTES: Final = 65_536
+_LONG: Final = 6_000
+"""Characters: the details of a longer entry are read one by one, for as a whole its shape will not come again."""
 _LINES_COUNTED: Final = 65535
 """Further lines all have this number in libxml2."""
 
@@ -76,9 +88,13 @@ class _Reading:
         self.problems: list[Problem] = []
         self._message_page: Page | None = None
         self._open: _Open | None = None
-        self._details: Spooled[RawDetail] = Spooled()
+        self._entry_element: etree._Element | None = None
+        """The entry that the parser is inside of."""
+        self._parts_read = 0
+        self._details: Spooled[Fields] = Spooled()
+        """Of that entry, if it is long: the parts that need not be looked at again, and the details read so far."""
         self._detail_shapes = Shapes(raw_detail)
-        self._entry_shapes = Shapes(raw_entry)
+        self._entry_shapes = Shapes(raw_entry_with_details)
 
     def refuse(self, code: ProblemCode, place: str, detail: str) -> None:
         self.problems.append(Problem(code, place, detail))
@@ -86,86 +102,121 @@ class _Reading:
             raise StatementRefused(self.problems)
 
     def events(self, file: BinaryIO) -> Iterator[StatementEvent]:
-        stream = etree.iterparse(
-            file,
-            events=("end",),
-            tag=[f"{{*}}{name}" for name in (*_FAMILIES, "GrpHdr", "Ntry", "TxDtls")],
+        parser = etree.XMLPullParser(
+            events=("start", "end"),
+            tag=[f"{{*}}{name}" for name in (*_FAMILIES, "GrpHdr", "Ntry")],
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
             huge_tree=False,
             recover=False,
+            remove_blank_text=True,
+            collect_ids=False,
             remove_comments=True,
             remove_pis=True,
         )
-        checked = False
-        for _, element in stream:
-            if not checked:
-                _refuse_doctype(element)
-                checked = True
-            name = LOCAL_NAMES[element.tag]
-            if name == "TxDtls":
-                if self._is_detail(element):
-                    self._details.add(RawDetail._make(self._detail_shapes.read(element)))
-                    _free_detail(element)
-            elif name == "Ntry":
-                opened = self._statement_of(element.getparent())
-                if opened is not None:
-                    if not opened.header_read:
-                        yield from self._start(opened)
-                    entry = self._entry(opened, element)
-                    if entry is not None:
-                        yield entry
-            elif name == "GrpHdr":
-                self._message_page = read_page(element, "MsgPgntn")
-            else:
-                opened = self._statement_of(element)
-                if opened is not None:
-                    yield from self._end(opened)
-        if not checked and stream.root is not None:
-            _refuse_doctype(stream.root)
+        checked, whole = False, False
+        while not whole:
+            chunk = file.read(_CHUNK_BYTES)
+            whole = not chunk
+            broken, root = None, None
+            try:
+                if chunk:
+                    parser.feed(chunk)
+                else:
+                    root = parser.close()
+            except etree.XMLSyntaxError as error:
+                broken = error
+            read: Iterator[tuple[str, etree._Element]] = parser.read_events()  # type: ignore[assignment]
+            for event, element in read:
+                if not checked:
+                    _refuse_doctype(element)
+                    checked = True
+                if event == "start":
+                    self._begun(element)
+                elif element is self._entry_element and self._open is not None:
+                    yield from self._entry(self._open, element)
+                else:
+                    yield from self._ended(element)
+            if broken is not None:
+                raise broken
+            if root is not None and not checked:
+                _refuse_doctype(root)
+            self._free_read()
 
-    def _is_detail(self, element: etree._Element) -> bool:
-        """Whether it stands in an entry of a statement, and not in what a bank added for its own use."""
-        entry = element.getparent()
-        if entry is not None and local_name(entry) == "NtryDtls":
-            entry = entry.getparent()
-        return entry is not None and local_name(entry) == "Ntry" and self._statement_of(entry.getparent()) is not None
+    def _begun(self, element: etree._Element) -> None:
+        """A statement, or an entry of one; other messages, too, have elements called Rpt."""
+        name, parent = LOCAL_NAMES[element.tag], element.getparent()
+        if parent is None:
+            return
+        if name == "Ntry":
+            if self._open is not None and self._open.element is parent:
+                self._entry_element, self._parts_read = element, 0
+        elif name in _FAMILIES and local_name(parent).startswith("BkToCstmr"):
+            self.statements += 1
+            self._open = _Open(element, f"{name}[{self.statements}]")
 
-    def _statement_of(self, element: etree._Element | None) -> _Open | None:
-        """The statement that this element is; other messages, too, have elements called Rpt."""
-        if self._open is not None and self._open.element is element:
-            return self._open
-        if element is None or local_name(element) not in _FAMILIES:
-            return None
-        parent = element.getparent()
-        if parent is None or not local_name(parent).startswith("BkToCstmr"):
-            return None
-        self.statements += 1
-        self._open = _Open(element, f"{local_name(element)}[{self.statements}]")
-        return self._open
+    def _ended(self, element: etree._Element) -> Iterator[StatementEvent]:
+        """The head of a message, or a statement, has been read whole."""
+        if self._open is not None and element is self._open.element:
+            yield from self._end(self._open)
+        elif LOCAL_NAMES[element.tag] == "GrpHdr":
+            self._message_page = read_page(element, "MsgPgntn")
 
-    def _entry(self, opened: _Open, element: etree._Element) -> Entry | None:
-        details, self._details = self._details, Spooled()
+    def _entry(self, opened: _Open, element: etree._Element) -> Iterator[StatementEvent]:
+        """An entry has been read whole."""
+        self._entry_element = None
+        if not opened.header_read:
+            yield from self._start(opened)
         opened.position += 1
         place = f"{opened.place}/Ntry[{opened.position}]"
-        entry = None
-        if opened.statement is not None:
-            try:
-                raw = RawEntry._make(self._entry_shapes.read(element))
-                entry, impossible = read_entry(raw, place, opened.statement, details)
-            except ForeignEntry as foreign:
-                opened.tally.add_foreign(foreign.status)
-                if foreign.status is EntryStatus.BOOKED:
-                    opened.contradict(element, place, [Problem(foreign.code, foreign.where, foreign.detail)])
-            except Unreadable as error:
-                opened.tally.not_added += 1
-                self.refuse(error.code, _place(element, f"{place}{error.where}"), error.detail)
-            else:
+        try:
+            raw, details = self._raw(element)
+            if opened.statement is None:
+                return
+            entry, impossible = read_entry(raw, place, opened.statement, details)
+        except ForeignEntry as foreign:
+            opened.tally.add_foreign(foreign.status)
+            if foreign.status is EntryStatus.BOOKED:
+                opened.contradict(element, place, [Problem(foreign.code, foreign.where, foreign.detail)])
+        except Unreadable as error:
+            opened.tally.not_added += 1
+            self.refuse(error.code, _place(element, f"{place}{error.where}"), error.detail)
+        else:
+            if impossible:
                 opened.contradict(element, place, impossible)
-                opened.tally.add(entry)
-        _free(element)
-        return entry
+            opened.tally.add(entry)
+            yield entry
+
+    def _raw(self, element: etree._Element) -> tuple[Fields, Collection[Fields]]:
+        """What an entry and its details say as they are written."""
+        if not self._details:
+            written = written_out(element)
+            if len(written) <= _LONG:
+                return parted(self._entry_shapes.read(element, written))
+        self._spool_details(element, whole=True)
+        details, self._details = self._details, Spooled()
+        return raw_entry(element), details
+
+    def _free_read(self) -> None:
+        """Lets go of what has been read so far of the statement: entries, and details of the one that goes on."""
+        if self._open is None or not (self._open.header_read or self._entry_element is not None):
+            return
+        if self._entry_element is not None:
+            self._spool_details(self._entry_element, whole=False)
+        if self._open.header_read:
+            del self._open.element[:-1]
+
+    def _spool_details(self, element: etree._Element, *, whole: bool) -> None:
+        """Reads the details of a long entry and lets go of them; the last one may not be whole yet."""
+        details = list(details_of(element[self._parts_read :]))  # type: ignore[index]
+        last = None if whole or not details else details.pop()
+        for detail in details:
+            self._details.add(self._detail_shapes.read(detail, written_out(detail)))
+            detail.getparent().remove(detail)  # type: ignore[union-attr]
+        if last is not None:
+            part = last.getparent()
+            self._parts_read = element.index(last if part is element else part)  # type: ignore[arg-type]
 
     def _end(self, opened: _Open) -> Iterator[StatementEvent]:
         if not opened.header_read:
@@ -199,14 +250,6 @@ def _place(element: etree._Element, path: str) -> str:
     """The path, and the line where the parser still counts lines."""
     line = element.sourceline
     return f"line {line}, {path}" if isinstance(line, int) and line < _LINES_COUNTED else path
-
-
-def _free_detail(element: etree._Element) -> None:
-    """Lets go of a detail that has been read, and of the one before it, but not of what tells of the whole batch."""
-    element.clear()
-    before = element.getprevious()
-    if before is not None and before.tag == element.tag:
-        element.getparent().remove(before)  # type: ignore[union-attr]
 
 
 def _free(element: etree._Element) -> None:

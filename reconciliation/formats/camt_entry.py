@@ -19,7 +19,7 @@ from reconciliation.formats.camt_elements import (
     text_at,
     text_of,
 )
-from reconciliation.formats.spooled import Spooled
+from reconciliation.formats.camt_shapes import Fields
 from reconciliation.statement import BankReferences, Detail, Entry, EntryStatus, Sign, Statement
 
 _SIGNS: Final = {"CRDT": Sign.CREDIT, "DBIT": Sign.DEBIT}
@@ -93,6 +93,9 @@ class RawEntry(NamedTuple):
     additional_text: str | None
 
 
+_ENTRY_FIELDS: Final = len(RawEntry._fields)
+
+
 def raw_detail(element: etree._Element) -> RawDetail:
     """Reads a TxDtls element, which may then be freed."""
     fields = children(element)
@@ -158,10 +161,38 @@ def raw_entry(element: etree._Element) -> RawEntry:
     )
 
 
+def details_of(entry: Iterable[etree._Element]) -> Iterator[etree._Element]:
+    """The TxDtls among the parts of an entry, and not those of what a bank added for its own use.
+
+    Version 01 has them in the entry itself.
+    """
+    for part in entry:
+        name = LOCAL_NAMES[part.tag]
+        if name == "NtryDtls":
+            yield from (each for each in part if LOCAL_NAMES[each.tag] == "TxDtls")
+        elif name == "TxDtls":
+            yield part
+
+
+def raw_entry_with_details(element: etree._Element) -> Fields:
+    """An Ntry element, and after it each of its TxDtls."""
+    fields: list[str | None] = [*raw_entry(element)]
+    for detail in details_of(element):
+        fields += raw_detail(detail)
+    return tuple(fields)
+
+
+def parted(fields: Fields) -> tuple[Fields, list[Fields]]:
+    """The entry and its details apart again."""
+    step = len(RawDetail._fields)
+    return fields[:_ENTRY_FIELDS], [fields[start : start + step] for start in range(_ENTRY_FIELDS, len(fields), step)]
+
+
 def read_entry(
-    raw: RawEntry, place: str, statement: Statement, raw_details: Spooled[RawDetail]
+    fields: Fields, place: str, statement: Statement, raw_details: Collection[Fields]
 ) -> tuple[Entry, list[Problem]]:
     """An entry of what was written, and the details whose amounts cannot be (their place is relative to the entry)."""
+    raw = RawEntry._make(fields)
     sign = _sign(raw.sign, "/CdtDbtInd")
     status = _status(raw.status)
     amount = _amount(raw.amount, raw.currency, statement.currency, status)
@@ -281,7 +312,7 @@ _HELD_AT_MOST: Final = 500
 class _Batch:
     """The details of a long batch."""
 
-    raw: Spooled[RawDetail]
+    raw: Collection[Fields]
     sign: Sign
     statement: Statement
 
@@ -296,18 +327,20 @@ class _Batch:
 
 
 def _details(
-    raw_details: Spooled[RawDetail], sign: Sign, statement: Statement, impossible: list[Problem]
+    raw_details: Collection[Fields], sign: Sign, statement: Statement, impossible: list[Problem]
 ) -> Collection[Detail]:
     """The details, each read once now so that what cannot be is found before the entry is used."""
-    made = (_detail(raw, position, sign, statement, impossible) for position, raw in enumerate(raw_details, 1))
     if len(raw_details) <= _HELD_AT_MOST:
-        return tuple(made)
-    for _ in made:
-        pass
+        return tuple(
+            [_detail(raw, position, sign, statement, impossible) for position, raw in enumerate(raw_details, 1)]
+        )
+    for position, raw in enumerate(raw_details, 1):
+        _detail(raw, position, sign, statement, impossible)
     return _Batch(raw_details, sign, statement)
 
 
-def _detail(raw: RawDetail, position: int, entry_sign: Sign, statement: Statement, impossible: list[Problem]) -> Detail:
+def _detail(fields: Fields, position: int, entry_sign: Sign, statement: Statement, impossible: list[Problem]) -> Detail:
+    raw = RawDetail._make(fields)
     where = f"/NtryDtls/TxDtls[{position}]"
     sign = entry_sign if raw.sign is None else _sign(raw.sign, f"{where}/CdtDbtInd")
     amount = None

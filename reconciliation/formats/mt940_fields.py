@@ -23,7 +23,7 @@ _ENTRY: Final = re.compile(
     r"(?P<funds>[A-Z])?"  # the third letter of the currency; CR and DR are read as C and D with this letter
     r"(?P<amount>[0-9]+,[0-9]*)"
     r"(?![0-9.,])"
-    r"(?P<type>[NSF][A-Z0-9 ]{3})?"
+    r" *(?P<type>[NSF][A-Z0-9 ]{3})?"
     r"(?P<references>.*)"
 )
 _MARKS: Final = {

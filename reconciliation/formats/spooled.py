@@ -2,8 +2,8 @@
 
 import pickle
 import tempfile
-from collections.abc import Iterator
-from typing import IO, Generic, TypeVar
+from collections.abc import Collection, Iterator
+from typing import IO, TypeVar
 
 _CHUNK = 500
 """So many members are held at once; a shorter sequence never leaves the memory."""
@@ -11,7 +11,7 @@ _CHUNK = 500
 Member = TypeVar("Member")
 
 
-class Spooled(Generic[Member]):
+class Spooled(Collection[Member]):
     """Members in the order they were added, to be read from the start any number of times.
 
     What does not fit a chunk stands in an unnamed temporary file of our own process, written and read by it alone.
@@ -37,6 +37,9 @@ class Spooled(Generic[Member]):
 
     def __len__(self) -> int:
         return self._count
+
+    def __contains__(self, member: object) -> bool:
+        return any(own == member for own in self)
 
     def __iter__(self) -> Iterator[Member]:
         if self._file is not None:

@@ -496,6 +496,31 @@ def test_a_booking_for_many_payments_is_read_flat(tmp_path: Path) -> None:
     assert batch.references.payment_info_id == "BATCH1"
 
 
+class Dripping(io.BytesIO):
+    """A file that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, bytes_at_once: int) -> None:
+        super().__init__(data)
+        self._bytes_at_once = bytes_at_once
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        return super().read(self._bytes_at_once)
+
+
+@pytest.mark.parametrize("bytes_at_once", [7, 100, 1_000])
+def test_where_the_file_is_cut_into_chunks_changes_nothing(bytes_at_once: int) -> None:
+    detail = "<TxDtls><Refs><EndToEndId>PN{}</EndToEndId></Refs><Amt Ccy='VND'>1</Amt></TxDtls>"
+    together = "<NtryDtls><Btch><NbOfTxs>60</NbOfTxs></Btch>" + "".join(map(detail.format, range(60))) + "</NtryDtls>"
+    apart = "".join(f"<NtryDtls>{detail.format(number)}</NtryDtls>\n" for number in range(40))
+    bare = "".join(map(detail.format, range(30)))
+    insides = (together, "", apart, bare, detail.format(1))
+    data = document("".join(entry(str(n), inside=inside) for n, inside in enumerate(insides, 1)))
+    whole = list(camt.read(io.BytesIO(data)))
+    assert list(camt.read(Dripping(data, bytes_at_once))) == whole
+    counts = [len(event.details) for event in whole if isinstance(event, Entry)]
+    assert counts == [60, 0, 40, 30, 1]
+
+
 def test_elements_that_look_alike_are_read_like_the_first_and_not_taken_for_it() -> None:
     detail = "<NtryDtls><TxDtls>{}</TxDtls></NtryDtls>"
     words = [

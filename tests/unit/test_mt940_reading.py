@@ -103,6 +103,7 @@ def test_the_mark_says_sign_reversal_and_status(mark: str, signed: int, reversal
     [
         ("NTRFREF1//FT1", "NTRF", "REF1", "FT1"),
         ("NTRFREF1//", "NTRF", "REF1", None),
+        (" NTRFNONREF//2109025460313532", "NTRF", "NONREF", "2109025460313532"),
         ("NTRF", "NTRF", None, None),
         ("NOV NONREF", "NOV", "NONREF", None),
         ("S   X", "S", "X", None),
