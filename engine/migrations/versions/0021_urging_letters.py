@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0020_urging_letters"
-down_revision = "0019_refunds"
+revision = "0021_urging_letters"
+down_revision = "0020_single_payouts"
 
 _SQL = """
 CREATE TABLE engine.urging_letter (
