@@ -91,6 +91,7 @@ class NoticeAnswer(BaseModel):
     carried_in_vnd: int
     late_charge_vnd: int
     surplus_vnd: int
+    adjustments_vnd: int = Field(description="What the same file changed in other months; below zero if less is due.")
     amount_vnd: int
     amount_in_words: str
     due_on: date
@@ -98,6 +99,9 @@ class NoticeAnswer(BaseModel):
     accounts: list[NoticeAccount]
     warnings: list[NoticeWarning]
     qr: str | None = Field(description="VietQR; null if there is nothing to pay or no account to pay to.")
+    rows: dict[str, Any] | None = Field(
+        description="Form C12-TS: carried in, arisen, received, allocated, carried out."
+    )
     unconfirmed: list[str] = Field(description="Legal values this rests on that no official text at hand confirms.")
     findings: list[dict[str, Any]] = Field(description="The law's grounds, step by step.")
 

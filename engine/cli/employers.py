@@ -12,7 +12,7 @@ from engine.cli.printing import err, print_json, print_result, print_table
 from engine.contributions.collection import CollectionAccount, notices_without_account, open_collection_account
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import import_employers
-from engine.contributions.notices import notice_document, notice_pdf
+from engine.contributions.notices import notice_document, notice_pdf, write_notice
 from engine.contributions.recording import certificate
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
 from engine.contributions.suspense import list_unidentified, propose_employer
@@ -183,6 +183,7 @@ def refund_plan(
 def notice(
     number: int,
     pdf: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the notice as PDF.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(dir_okay=False, help="Write its rows (C12-TS) as XLSX.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Thông báo đóng: what an employer is asked to pay, with the text of its QR code."""
@@ -190,7 +191,9 @@ def notice(
         document = notice_document(connection, installation.vault, number)
     if pdf is not None:
         pdf.write_bytes(notice_pdf(document))
-    if as_json or pdf is None:
+    if xlsx is not None:
+        write_notice(xlsx, document)
+    if as_json or (pdf is None and xlsx is None):
         print_json(document)
     for warning in document["warnings"]:
         err.print(f"Warning: {warning['en']} {_OPEN_ONE.capitalize()}", markup=False)

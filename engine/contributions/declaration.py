@@ -179,7 +179,7 @@ def import_declaration(
     net_vnd = sum(month.net_vnd for month in recorded)
     asked = notices.asked(before, net_vnd, notices.position(connection, employer, on, law))
     asked = replace(asked, adjustments_vnd=net_vnd - recorded[-1].added_vnd)
-    _issue(connection, employer, recorded[-1], notice, asked, recorded_at)
+    _issue(connection, employer, recorded[-1], notice, asked, recorded_at, law)
     return DeclarationImported(**outcome, amount_vnd=asked.amount_vnd)
 
 
@@ -190,8 +190,9 @@ def _issue(
     notice: notices.NoticeNumber,
     asked: notices.Asked,
     at: datetime,
+    law: Parameters,
 ) -> None:
-    notices.issue(connection, employer, month.declaration_id, notice, asked, month.due_on, at)
+    notices.issue(connection, employer, month.declaration_id, notice, asked, month.due_on, at, law)
 
 
 def _again(connection: Connection, outcome: Any) -> DeclarationImported:

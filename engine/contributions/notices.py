@@ -5,9 +5,11 @@ memos and put text around them. The statutory memo (letter 1995/BHXH-TCKT of 30 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,16 +17,18 @@ import segno
 import typst
 from sqlalchemy import Connection, Row, text
 
-from engine.clock import VIET_NAM
+from engine.clock import VIET_NAM, business_date
 from engine.contributions.account import debits_on, money_of
 from engine.contributions.amount_words import in_words
 from engine.contributions.collection import expect_notices
 from engine.contributions.dues import FUND_LABELS, in_full
 from engine.contributions.employer import Employer
+from engine.contributions.notice_rows import FUND_COLUMNS, form_lines, rows_of
 from engine.errors import NotFound
 from engine.law.parameters import Parameters
 from engine.vault import Vault, mask
 from gateways import vietqr
+from ledger.sheets import Column, Kind, write_xlsx
 from reconciliation.references import make_reference
 
 PREFIX = "TD"
@@ -112,14 +116,16 @@ def issue(
     asked_for: Asked,
     due_on: date,
     at: datetime,
+    law: Parameters,
 ) -> None:
     """Issues the notice of a declaration; from now on receipts under its code are expected."""
     connection.execute(
         text("""
             INSERT INTO engine.notice (notice_no, payment_code, employer_id, declaration_id, due_on, carried_in_vnd,
-                late_charge_vnd, surplus_vnd, adjustments_vnd, amount_vnd, issued_at)
+                late_charge_vnd, surplus_vnd, adjustments_vnd, amount_vnd, rows, account_ids, issued_at)
             VALUES (:notice_no, :payment_code, :employer_id, :declaration_id, :due_on, :carried_in_vnd,
-                :late_charge_vnd, :surplus_vnd, :adjustments_vnd, :amount_vnd, :at)"""),
+                :late_charge_vnd, :surplus_vnd, :adjustments_vnd, :amount_vnd, CAST(:rows AS jsonb),
+                ARRAY(SELECT collection_account_id FROM engine.collection_account ORDER BY 1), :at)"""),
         {
             "notice_no": notice.notice_no,
             "payment_code": notice.payment_code,
@@ -131,6 +137,7 @@ def issue(
             "surplus_vnd": asked_for.surplus_vnd,
             "adjustments_vnd": asked_for.adjustments_vnd,
             "amount_vnd": asked_for.amount_vnd,
+            "rows": json.dumps(rows_of(connection, employer, declaration_id, business_date(at), law)),
             "at": at,
         },
     )
@@ -171,7 +178,7 @@ def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dic
     funds = connection.execute(_DUES, {"declaration_id": row.declaration_id}).all()
     found = [_fund(fund) for fund in funds]
     dues_vnd = sum(fund["total_vnd"] for fund in found)
-    accounts = _accounts(connection, vault)
+    accounts = _accounts(connection, vault, row.account_ids)
     memo = transfer_memo(row.payment_code, row.unit_code, row.agency_code)
     return {
         "notice_no": row.notice_no,
@@ -199,6 +206,7 @@ def notice_document(connection: Connection, vault: Vault, notice_no: int) -> dic
         "accounts": accounts,
         "warnings": [NO_ACCOUNT] if row.amount_vnd and not accounts else [],
         "qr": _qr(accounts[0], row.amount_vnd, row.payment_code) if accounts and row.amount_vnd else None,
+        "rows": row.rows,
         "unconfirmed": list(row.unconfirmed),
         "findings": in_full(row.grounds, row.findings),
     }
@@ -214,17 +222,39 @@ def notice_png(document: dict[str, Any]) -> bytes:
     return _typeset(document, "png")
 
 
+NOTICE_COLUMNS = (
+    Column("code", "Mã", "Code"),
+    Column("item", "Nội dung", "Item"),
+    *(Column(fund, label, fund, Kind.MONEY) for fund, label in FUND_COLUMNS.items()),
+    Column("total", "Cộng", "Total", Kind.MONEY),
+)
+
+
+def write_notice(path: Path, document: dict[str, Any]) -> None:
+    """The rows A to Đ of the notice (mẫu C12-TS) as a workbook; the same notice gives the same bytes."""
+    if document["rows"] is None:
+        raise NotFound(f"notice {document['notice_no']} was issued before rows were kept")
+    lines = ([code, words, *amounts] for code, words, amounts in form_lines(document["rows"]))
+    issued_at = datetime.combine(date.fromisoformat(document["issued_on"]), time(), VIET_NAM)
+    write_xlsx(path, f"C12-TS {document['notice_no']}", NOTICE_COLUMNS, lines, issued_at)
+
+
 def _typeset(document: dict[str, Any], form: Literal["pdf", "png"]) -> bytes:
     qr = document["qr"]
+    lines = list(form_lines(document["rows"])) if document["rows"] else []
     inputs = {
         "notice": json.dumps(document, ensure_ascii=False),
+        "lines": json.dumps(lines, ensure_ascii=False),
+        "columns": json.dumps(list(FUND_COLUMNS.values()), ensure_ascii=False),
         "qr": segno.make(qr, error="m", micro=False).svg_inline(scale=4, border=4) if qr else "",
     }
     template = files("engine.contributions").joinpath("notice.typ").read_bytes()
     compiled = typst.Compiler(template, ignore_system_fonts=True).compile(format=form, ppi=200, sys_inputs=inputs)
-    if not isinstance(compiled, bytes):
-        raise TypeError(f"a notice has one page as {form}, not {len(compiled or ())}")
-    return compiled
+    # As pictures its pages come one by one.
+    first = compiled[0] if isinstance(compiled, list) else compiled
+    if not isinstance(first, bytes):
+        raise TypeError(f"a notice has at least one page as {form}")
+    return first
 
 
 def _qr(account: dict[str, str], amount_vnd: int, payment_code: str) -> str:
@@ -248,12 +278,17 @@ def _fund(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _accounts(connection: Connection, vault: Vault) -> list[dict[str, str]]:
-    """Our collection accounts, in the order in which they were opened: the payer chooses."""
+def _accounts(connection: Connection, vault: Vault, named: Sequence[int]) -> list[dict[str, str]]:
+    """The collection accounts that a notice names, in the order in which they were opened: the payer chooses.
+
+    Those that were open when it was issued; if there was none, all that are open by now, for it must be payable.
+    """
     rows = connection.execute(
         text("""
             SELECT bank_bin, bank_name, holder_name, account_ciphertext FROM engine.collection_account
-            ORDER BY collection_account_id""")
+            WHERE cardinality(CAST(:named AS integer[])) = 0 OR collection_account_id = ANY (:named)
+            ORDER BY collection_account_id"""),
+        {"named": list(named)},
     )
     return [
         {

@@ -47,6 +47,8 @@ def _document(**changes: Any) -> dict[str, Any]:
         "carried_in_vnd": 0,
         "late_charge_vnd": 0,
         "surplus_vnd": 0,
+        "adjustments_vnd": 0,
+        "rows": None,
         "amount_vnd": 123_456_789,
         "amount_in_words": in_words(123_456_789),
         "due_on": "2026-11-30",
