@@ -15,6 +15,7 @@ _LOOKED_AT_BYTES: Final = 65_536
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _XML_STARTS: Final = (b"<", b"\xff\xfe<", b"\xfe\xff\x00<", b"<\x00", b"\x00<")
 _ARCHIVE_START: Final = b"PK\x03\x04"
+_OLD_WORKBOOK_START: Final = b"\xd0\xcf\x11\xe0"
 _HTML: Final = re.compile(rb"<(?:!doctype html|html|head|body|table|meta|style)\b", re.IGNORECASE)
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIELD_20: Final = re.compile(rb"(?:^|[\r\n]|\{4:)[\x00-\x20]*:20:")
@@ -47,6 +48,8 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
     if size and _is_text(start):
         return table.read(sheets.read_csv(file), "csv")
     detail = "neither camt.05x, MT940, MT942 nor a spreadsheet" if size else "the file is empty"
+    if start.startswith(_OLD_WORKBOOK_START):
+        detail = "a workbook of Excel 97 to 2003 (.xls) is not read: save it as .xlsx"
     raise UnknownFormat([Problem(ProblemCode.UNKNOWN_FORMAT, "line 1", detail)])
 
 

@@ -45,6 +45,8 @@ class Column(StrEnum):
     COUNTERPARTY_NAME = "counterparty_name"
     VIRTUAL_ACCOUNT = "virtual_account"
     STATUS = "status"
+    CURRENCY = "currency"
+    """Of the row, where the bank says it in each."""
 
 
 class Label(StrEnum):

@@ -78,7 +78,7 @@ def read_csv(file: BinaryIO) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise refused(ProblemCode.NOT_READABLE, "file", f"the text is not {encoding}") from error
     except csv.Error as error:
-        raise refused(ProblemCode.NOT_READABLE, "file", str(error)) from error
+        raise refused(ProblemCode.NOT_READABLE, f"line {reader.line_num}", str(error)) from error
     finally:
         text.detach()
 

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Final
 
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
-from reconciliation.formats.amounts import DECIMALS, Unreadable
+from reconciliation.formats.amounts import DECIMALS, Unreadable, decimals_of
 from reconciliation.formats.layouts import Column, Label, Layout, folded, layout_of
 from reconciliation.formats.sheets import Row
 from reconciliation.formats.table_values import is_day, read_day, read_number
@@ -80,7 +80,9 @@ class _Table:
     header: Row
     account: str
     currency: str
+    """VND where neither title nor rows say it."""
     format: str
+    currency_told: bool = False
     opening: int | None = None
     closing: int | None = None
     from_on: date | None = None
@@ -170,9 +172,13 @@ class _Reading:
         title, self._title = self._title, _Title()
         layout = layout_of((*title.cells(), *header.cells))
         account = next((found for row in title.rows if (found := _account(layout, row))), None)
-        if account is None:
+        told = _currency(layout, title)
+        table = _Table(layout, columns, header, account or "", told or "VND", f"{self._kind}.{layout.name}")
+        table.currency_told = told is not None
+        if account is None and any(layout.label(cell) is Label.ACCOUNT for cell in title.cells()):
             self.refuse(ProblemCode.ACCOUNT, header.place, "the title names no account")
-        table = _Table(layout, columns, header, account or "", _currency(layout, title), f"{self._kind}.{layout.name}")
+        elif account is None:
+            table.contradictions.append(Problem(ProblemCode.ACCOUNT, header.place, "no account is named anywhere"))
         for row in title.rows:
             self._beside(table, row)
         self._table = table
@@ -191,6 +197,8 @@ class _Reading:
         if not booking and (_columns(table.layout, row).keys() >= {Column.DEBIT, Column.CREDIT} or _numbered(row)):
             return  # the second line of a header, or the numbers under it
         try:
+            if booking and not _is_in_currency(table, row):
+                return
             entries = _entries(table, row, told_day)
         except Unreadable as error:
             table.tally.not_added += 1
@@ -306,7 +314,7 @@ def _account(layout: Layout, row: Row) -> str | None:
     return None
 
 
-def _currency(layout: Layout, title: _Title) -> str:
+def _currency(layout: Layout, title: _Title) -> str | None:
     for row in title.rows:
         for place, cell in enumerate(row.cells):
             if cell and layout.label(cell) is Label.CURRENCY:
@@ -314,7 +322,23 @@ def _currency(layout: Layout, title: _Title) -> str:
                 for word in re.findall(r"[A-Z]{3}", words):
                     if word in DECIMALS:
                         return str(word)
-    return "VND"
+    return None
+
+
+def _is_in_currency(table: _Table, row: Row) -> bool:
+    """Whether a row is in the account's currency, which the first row tells if the title does not."""
+    code = table.cell(row, Column.CURRENCY).upper()
+    if not code:
+        return True
+    decimals_of(code)
+    if not table.currency_told:
+        table.currency, table.currency_told = code, True
+    if code == table.currency:
+        return True
+    table.tally.add_foreign(EntryStatus.BOOKED)
+    detail = f"the row is in {code}, the account in {table.currency}"
+    table.contradictions.append(Problem(ProblemCode.CURRENCY, row.place, detail))
+    return False
 
 
 def _value_after(row: Row, place: int) -> str | None:

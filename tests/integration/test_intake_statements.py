@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from bank_paper import Batch, Line, Paper, document
+from hostile_files import CODES, write_hostile
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -105,6 +106,14 @@ def test_what_a_statement_is_refused_for(load: Load, tmp_path: Path) -> None:
 def test_every_problem_is_named_at_once(load: Load, tmp_path: Path) -> None:
     path = Paper("9900000000009").statement(tmp_path / "a.xml", date(2027, 11, 2), [Line(5_000)], extra_vnd=1)
     assert _refused(load, path) == {ProblemCode.ACCOUNT, ProblemCode.BALANCE_MISMATCH, ProblemCode.DATE}
+
+
+def test_of_a_hostile_file_nothing_is_stored(database: Database, load: Load, tmp_path: Path) -> None:
+    for number, (name, code) in enumerate(CODES.items()):
+        assert code in _refused(load, write_hostile(name, tmp_path / f"{number}"))
+    with database.transaction() as connection:
+        for table in ("statement_file", "statement", "statement_entry", "statement_item", "break"):
+            assert connection.scalar(text(f"SELECT count(*) FROM reconciliation.{table}")) == 0
 
 
 def test_a_statement_after_a_gap_waits_until_the_missing_one_comes(

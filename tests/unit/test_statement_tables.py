@@ -165,6 +165,35 @@ def test_balances_follow_from_a_running_balance_in_either_order(tmp_path: Path) 
     assert figures(write_csv(tmp_path / "b.csv", [*table[:2], *table[:1:-1]])) == expected
 
 
+def test_the_currency_may_stand_in_each_row_and_no_account_be_named(tmp_path: Path) -> None:
+    table: list[list[Cell]] = [
+        ["Date", "Description", "Amount", "Currency", "Balance"],
+        ["15/12/2026", "a", "-33.50", "EUR", "1,066.50"],
+        ["16/12/2026", "b", "1,000.00", "EUR", "2,066.50"],
+        ["17/12/2026", "c", "5", "USD", ""],
+    ]
+    inspection = inspect(write_csv(tmp_path / "a.csv", table))
+    (statement,) = (each.as_json() for each in inspection.statements)
+    assert (inspection.exit_code, statement["currency"], statement["account"]) == (1, "EUR", "")
+    assert (statement["entries"], statement["sum_credits"], statement["sum_debits"]) == (3, 100_000, 3_350)
+    assert (statement["opening"], statement["closing"], statement["adds_up"]) == (110_000, 206_650, None)
+    assert [(problem.code, problem.place) for problem in inspection.problems] == [
+        (ProblemCode.ACCOUNT, "sheet 1, row 1"),
+        (ProblemCode.CURRENCY, "sheet 1, row 4"),
+    ]
+
+
+def test_an_old_workbook_and_broken_quotes_are_named(tmp_path: Path) -> None:
+    old = tmp_path / "a.xls"
+    old.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    (problem,) = inspect(old).problems
+    assert "save it as .xlsx" in problem.detail
+    broken = tmp_path / "a.csv"
+    broken.write_text('"Date","Amount","Text"\n"02/11/2026","5","UAB "Naktis""\n', encoding="utf-8")
+    (problem,) = inspect(broken).problems
+    assert (problem.code, problem.place) == (ProblemCode.NOT_READABLE, "line 2")
+
+
 def _changed(rows: list[list[Cell]], row: int, column: int, cell: Cell) -> list[list[Cell]]:
     copied = [list(each) for each in rows]
     copied[row][column] = cell
