@@ -15,7 +15,9 @@ from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf, write_notice
 from engine.contributions.recording import certificate
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
+from engine.contributions.register import participants_of, write_register
 from engine.contributions.suspense import list_unidentified, propose_employer
+from engine.law.parameters import Parameters
 from engine.payments.refunds import plan_refunds
 from engine.people.accounts import Account
 
@@ -34,6 +36,21 @@ def employer_import(file: ExistingFile, person: As = "collection", as_json: AsJs
     with opened() as installation, installation.database.transaction(person) as connection:
         result = import_employers(connection, installation.vault, file, installation.clock().now())
     print_result(asdict(result), as_json)
+
+
+@employer_commands.command("staff")
+def employer_staff(
+    unit_code: str,
+    output: Annotated[Path, typer.Option("--output", dir_okay=False, help="The list (D09-TS) as XLSX.")],
+    on: On = None,
+    as_json: AsJson = False,
+) -> None:
+    """Danh sách người tham gia (D09-TS): who was declared, and to which month each fund is paid for them (C83a-HD)."""
+    with opened() as installation, installation.database.transaction() as connection:
+        day = day_of(installation, on)
+        people = participants_of(connection, installation.vault, unit_code, day, Parameters.load())
+        written = write_register(output, people, installation.clock().now())
+    print_result({"unit_code": unit_code, "people": written, "file": str(output)}, as_json)
 
 
 @declaration_commands.command("import")

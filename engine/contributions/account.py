@@ -153,8 +153,7 @@ def _mark_priority(
     connection: Connection, employer: Employer, debits: Sequence[Debit], on: date, law: Parameters
 ) -> None:
     """Tells in the debits what is owed for workers who have left or claim a benefit, and was not paid as such yet."""
-    known = {"employer_id": employer.employer_id, "on": on}
-    owed = {(row.period, row.fund): row.owed_vnd for row in connection.execute(_PRIORITY, known)}
+    owed = dict(first_served(connection, employer, on).owed)
     for debit in debits:
         marked = min(debit.principal_vnd, owed.get((debit.period, debit.fund), 0))
         if marked <= 0:
@@ -163,6 +162,24 @@ def _mark_priority(
         debit.priority_principal_vnd = marked
         money_days = marked * days_late(debit.due_on, on, law)
         debit.priority_charge_vnd = min(debit.charge_vnd, _charge_of(money_days, on, law)) if money_days else 0
+
+
+@dataclass(frozen=True, slots=True)
+class FirstServed:
+    """Workers who have left or claim a benefit, and what is owed for them by month and fund, in đồng."""
+
+    people: frozenset[UUID]
+    owed: Mapping[tuple[date, str], int]
+
+
+def first_served(connection: Connection, employer: Employer, on: date) -> FirstServed:
+    """Whom a receipt serves first: declared before and not for the last declared month, or with a claim by the day."""
+    known = {"employer_id": employer.employer_id, "on": on}
+    people = frozenset(connection.scalars(_FIRST_SERVED, known))
+    if not people:
+        return FirstServed(people, {})
+    rows = connection.execute(_PRIORITY, {"employer_id": employer.employer_id, "people": list(people)})
+    return FirstServed(people, {(row.period, row.fund): row.owed_vnd for row in rows})
 
 
 def divide(money: Money, debits: Sequence[Debit], law: Parameters) -> list[Part]:
@@ -357,22 +374,25 @@ _OWED = text("""
 """)
 
 # Who has left: declared before, and not for the last month that the employer has declared.
-_PRIORITY = text("""
+_FIRST_SERVED = text("""
     WITH last AS (
         SELECT max(period) AS period FROM engine.declaration WHERE employer_id = :employer_id
-    ), first_served AS (
-        SELECT DISTINCT m.person_id FROM engine.employment m CROSS JOIN last
-        WHERE m.employer_id = :employer_id AND upper_inf(m.recorded_during) AND (
-            NOT EXISTS (
-                SELECT FROM engine.employment n
-                WHERE n.employer_id = :employer_id AND n.person_id = m.person_id AND upper_inf(n.recorded_during)
-                    AND n.months @> last.period)
-            OR EXISTS (
-                SELECT FROM engine.claim k WHERE k.insured_person_id = m.person_id AND k.received_on <= :on))
-    ), owed AS (
+    )
+    SELECT DISTINCT m.person_id FROM engine.employment m CROSS JOIN last
+    WHERE m.employer_id = :employer_id AND upper_inf(m.recorded_during) AND (
+        NOT EXISTS (
+            SELECT FROM engine.employment n
+            WHERE n.employer_id = :employer_id AND n.person_id = m.person_id AND upper_inf(n.recorded_during)
+                AND n.months @> last.period)
+        OR EXISTS (
+            SELECT FROM engine.claim k WHERE k.insured_person_id = m.person_id AND k.received_on <= :on))
+""")
+
+_PRIORITY = text("""
+    WITH owed AS (
         SELECT DISTINCT ON (c.period, d.person_id) c.period, d.shares
-        FROM engine.declaration c JOIN engine.person_dues d USING (declaration_id) JOIN first_served USING (person_id)
-        WHERE c.employer_id = :employer_id
+        FROM engine.declaration c JOIN engine.person_dues d USING (declaration_id)
+        WHERE c.employer_id = :employer_id AND d.person_id = ANY (:people)
         ORDER BY c.period, d.person_id, c.number DESC
     ), paid AS (
         SELECT c.period, a.fund, sum(a.amount_vnd) AS paid_vnd

@@ -1,0 +1,69 @@
+"""Everybody whom an employer has declared, and to which month each fund is paid for them."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import builders
+import pytest
+from employer_world import DUES, NOVEMBER, OCTOBER, EmployerWorld
+from python_calamine import CalamineWorkbook
+
+from engine.contributions.register import participants_of, write_register
+from engine.database import Database
+from engine.law.parameters import Parameters
+from engine.vault import Vault
+
+LAW = Parameters.load()
+SEPTEMBER = date(2026, 9, 1)
+IN_DECEMBER = date(2026, 12, 15)
+"""October is past its due date, November is not."""
+
+
+@pytest.fixture
+def world(database: Database, vault: Vault, tmp_path: Path) -> EmployerWorld:
+    world = EmployerWorld(database, vault, tmp_path)
+    world.declare(SEPTEMBER, staff=[world.worker(0), world.worker(1)])
+    world.declare(OCTOBER, staff=[world.worker(0), world.worker(1)])
+    return world
+
+
+def _paid(world: EmployerWorld, on: date) -> Mapping[str, Mapping[str, date | None]]:
+    with world.database.transaction() as connection:
+        return {
+            "left" if one.left else "stays": one.paid_to
+            for one in participants_of(connection, world.vault, "TZ0001Z", on, LAW)
+        }
+
+
+def test_an_employer_that_is_not_late_counts_as_paid_to_its_last_declared_month(world: EmployerWorld) -> None:
+    assert set(_paid(world, date(2026, 10, 31))["stays"].values()) == {OCTOBER}
+
+
+def test_of_a_late_employer_what_is_paid_whole_counts_and_who_has_left_comes_first(world: EmployerWorld) -> None:
+    declared = world.declare(NOVEMBER, staff=[world.worker(0)])
+    # Both months of the one who left, with the charge of September, and then the health fund of September and most of
+    # that of October of the other.
+    world.credit(builders.PAY_ON, [(declared.payment_code, 2 * DUES + 2 * 450_000)])
+    paid = _paid(world, IN_DECEMBER)
+    assert set(paid["left"].values()) == {OCTOBER}
+    assert paid["stays"] == {
+        "sickness": None,
+        "retirement": None,
+        "health": SEPTEMBER,
+        "unemployment": None,
+        "accident": None,
+    }
+
+
+def test_the_list_has_the_columns_of_the_form(world: EmployerWorld, tmp_path: Path) -> None:
+    world.declare(NOVEMBER, staff=[world.worker(0)])
+    with world.database.transaction() as connection:
+        people = participants_of(connection, world.vault, "TZ0001Z", IN_DECEMBER, LAW)
+        assert write_register(tmp_path / "d09.xlsx", people, builders.AT) == 2
+    heading, *rows = CalamineWorkbook.from_path(tmp_path / "d09.xlsx").get_sheet_by_index(0).to_python()
+    assert [str(cell).split(" ")[0] for cell in heading[:9]] == ["A", "B", "1", "2", "3", "4", "14", "15", "18"]
+    assert {(row[2], row[6], row[7], row[8]) for row in rows} == {
+        (world.worker(0).number, "09/2026", "11/2026", ""),
+        (world.worker(1).number, "09/2026", "10/2026", "Giảm"),
+    }
