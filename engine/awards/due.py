@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Label, Select, and_, exists, literal, or_, select
 
-from engine.awards.tables import award, award_amount
+from engine.awards.tables import award, award_amount, suspension
 from engine.people.tables import payout_account, vital_event
 
 
@@ -17,7 +17,8 @@ def due_for(period: date, paid_on: date, known_at: datetime) -> Select[tuple[obj
     One row per award: award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id,
     unconfirmed (the legal values it rests on that nobody has confirmed). The account
     is the one valid on `paid_on`; where there is none, payout_account_id is null and the payment cannot be sent.
-    A pension or allowance is due for the month of death, and for no month after it.
+    A pension or allowance is due for the month of death, and for no month after it; while its payment is suspended it
+    waits.
     """
     account_now = and_(
         payout_account.c.person_id == award.c.person_id,
@@ -42,6 +43,7 @@ def due_for(period: date, paid_on: date, known_at: datetime) -> Select[tuple[obj
             award_amount.c.entitled_during.contains(period),
             award_amount.c.recorded_during.contains(known_at),
             or_(award.c.frequency == "once", ~_dead_before(period, known_at)),
+            ~_suspended(period, known_at),
         )
     )
 
@@ -57,4 +59,14 @@ def _dead_before(period: date, known_at: datetime) -> ColumnElement[bool]:
         vital_event.c.kind == "death",
         vital_event.c.happened_on < period,
         vital_event.c.recorded_during.contains(known_at),
+    )
+
+
+def _suspended(period: date, known_at: datetime) -> ColumnElement[bool]:
+    """Whether a suspension stands against paying the month."""
+    return exists().where(
+        suspension.c.award_id == award.c.award_id,
+        suspension.c.from_month <= period,
+        suspension.c.suspended_at <= known_at,
+        or_(suspension.c.resumed_at.is_(None), suspension.c.resumed_at > known_at),
     )

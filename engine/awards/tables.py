@@ -1,6 +1,6 @@
 """Tables of claims and awards. Claims and awards are append-only; an amount is closed and added, never edited."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, Index, LargeBinary, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, ForeignKey, Identity, Index, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TIMESTAMP, UUID
 
 from engine.people.tables import imported_file, metadata, person, recorded
@@ -53,4 +53,29 @@ award_amount = Table(
     Column("findings", JSONB, nullable=False),
     Column("unconfirmed", ARRAY(Text), nullable=False),
     recorded(),
+)
+
+suspension = Table(
+    "suspension",
+    metadata,
+    Column("suspension_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("award_id", UUID, ForeignKey(award.c.award_id), nullable=False),
+    Column("from_month", Date, nullable=False),
+    Column("ground", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("suspended_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("suspended_by", Text, nullable=False),
+    Column("resumption_evidence", Text),
+    Column("proposed_at", TIMESTAMP(timezone=True)),
+    Column("proposed_by", Text),
+    Column("resumed_at", TIMESTAMP(timezone=True)),
+    Column("resumed_by", Text),
+    Index("suspension_award_id_idx", "award_id"),
+    Index(
+        "one_open_suspension_for_a_ground",
+        "award_id",
+        "ground",
+        unique=True,
+        postgresql_where=text("resumed_at IS NULL"),
+    ),
 )

@@ -9,13 +9,13 @@ import typer
 from sqlalchemy import Connection, text
 
 from engine import sending
-from engine.awards import adjustment
+from engine.awards import adjustment, suspension
 from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
-from engine.payments import deaths, gateways, lists, planning, run, validation
+from engine.payments import deaths, gateways, lists, planning, run, suspensions, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -47,6 +47,45 @@ def award_adjust(
     with opened() as installation, installation.database.transaction(person) as connection:
         result = adjustment.adjust_running(connection, on.date(), Parameters.load(), installation.clock().now())
     print_result(asdict(result), as_json)
+
+
+@award_commands.command("suspend")
+def award_suspend(
+    award_no: Annotated[list[str], typer.Argument(help="Awards, by their numbers.")],
+    ground: Annotated[str, typer.Option(help="The legal ground, such as verification_missing.")],
+    from_month: Annotated[datetime, typer.Option("--from", formats=["%Y-%m"], help="The first month not paid.")],
+    evidence: Annotated[str, typer.Option(help="The document it rests on.")],
+    person: As,
+    as_json: AsJson = False,
+) -> None:
+    """Tạm dừng hưởng: stops paying awards from a month on; no month is lost, it waits for the resumption."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        suspended = suspension.suspend(connection, award_no, ground, from_month.date(), evidence, at)
+        followed = suspensions.follow_suspensions(connection, at)
+    print_result({"suspended": suspended, **asdict(followed)}, as_json)
+
+
+@award_commands.command("resume")
+def award_resume(
+    award_no: str,
+    ground: Annotated[str, typer.Option(help="The ground that is no more.")],
+    person: As,
+    evidence: Annotated[
+        str | None, typer.Option(help="The document it rests on: proposes. Without it: approves a proposal.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hưởng tiếp: proposed with its evidence by one person, approved by another; the next run pays the arrears."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        if evidence is not None:
+            suspension.propose_resumption(connection, award_no, ground, evidence, at)
+        else:
+            suspension.resume(connection, award_no, ground, at)
+        followed = suspensions.follow_suspensions(connection, at)
+        standing = suspension.suspensions_of(connection, award_no)
+    print_json({"suspensions": standing, **asdict(followed)}) if as_json else print_table(award_no, standing)
 
 
 @account_commands.command("import")

@@ -16,6 +16,7 @@ from engine.errors import WrongInput
 from engine.law.calendar import Month
 from engine.payments import channels
 from engine.payments.overpayments import follow_lowered_amounts
+from engine.payments.suspensions import STANDS
 from reconciliation.references import reference_sql
 
 SHARD_SIZE = 1000
@@ -81,7 +82,7 @@ def plan_reissues(
     """Chi lại: plans what failed by the payee's data or came back, for payees whose account has changed since.
 
     Each is paid again once, by the same amount; the database refuses anything else. A payee who is known to have died
-    is not paid: what came back is then a matter of the survivors' claim.
+    is not paid: what came back is then a matter of the survivors' claim. One whose award is suspended waits.
     """
     _open_staging(connection)
     _stage_reissues(connection, pay_on, at)
@@ -123,7 +124,7 @@ def _stage_due(connection: Connection, period: date, pay_on: date, at: datetime)
 
 
 def _stage_back_pay(connection: Connection, period: date, pay_on: date, at: datetime) -> None:
-    """Truy lĩnh: what amounts were raised by for months before a month that were paid already."""
+    """Truy lĩnh: what amounts were raised by for earlier months that were paid already, and months once suspended."""
     months = connection.scalars(
         text("""
             SELECT DISTINCT m::date AS month FROM engine.award_amount w
@@ -132,18 +133,29 @@ def _stage_back_pay(connection: Connection, period: date, pay_on: date, at: date
                 coalesce(upper(w.entitled_during), CAST(:period AS date))::timestamp - interval '1 month',
                 interval '1 month') m
             WHERE upper_inf(w.recorded_during) AND lower(w.recorded_during) > a.recorded_at AND m < :period
+            UNION SELECT m::date FROM engine.suspension s
+            CROSS JOIN LATERAL generate_series(s.from_month::timestamp,
+                date_trunc('month', s.resumed_at AT TIME ZONE 'Asia/Ho_Chi_Minh'), interval '1 month') m
+            WHERE s.resumed_at <= :at AND m < :period
             ORDER BY 1"""),
-        {"period": period},
+        {"period": period, "at": at},
     ).all()
     for month in months:
         _stage_due(connection, month, pay_on, at)
-    connection.execute(text("DELETE FROM due WHERE part = 1 AND entitled_month < :period"), {"period": period})
+    # A month that no run paid at all is planned by a run of its own, unless it waited for a resumption.
+    connection.execute(
+        text("""
+            DELETE FROM due WHERE part = 1 AND entitled_month < :period AND NOT EXISTS (
+                SELECT FROM engine.suspension s WHERE s.award_id = due.award_id AND s.from_month <= due.entitled_month
+                    AND s.resumed_at <= :at)"""),
+        {"period": period, "at": at},
+    )
 
 
 def _stage_reissues(connection: Connection, pay_on: date, at: datetime) -> None:
     """What is to be paid again; without another account since, it is staged without one and stays as it is."""
     connection.execute(
-        text("""
+        text(f"""
             INSERT INTO due (award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id,
                 law_version, award_no, unconfirmed, part, paid_again)
             SELECT p.award_id, p.person_id, p.benefit, p.fund, p.amount_vnd, p.entitled_month,
@@ -156,6 +168,7 @@ def _stage_reissues(connection: Connection, pay_on: date, at: datetime) -> None:
             WHERE p.state IN ('returned', 'failed') AND p.reissued_by IS NULL AND NOT EXISTS (
                 SELECT FROM engine.vital_event v WHERE v.person_id = p.person_id AND v.kind = 'death'
                     AND v.recorded_during @> CAST(:at AS timestamptz))
+              AND NOT {STANDS}
             FOR UPDATE OF p"""),
         {"pay_on": pay_on, "at": at},
     )

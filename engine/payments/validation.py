@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from engine.errors import NotFound
+from engine.payments.suspensions import STANDS
 
 _NEW_ACCOUNT_DAYS = 7
 """A change of account within these days before planning is worth a look: such changes precede theft."""
@@ -28,7 +29,7 @@ class Change:
 
     benefit: str
     change: str
-    """new, raised, lowered, unchanged; and of those who are gone: died, ended, not_payable, not_planned."""
+    """new, raised, lowered, unchanged; of those who are gone: died, suspended, ended, not_payable, not_planned."""
     payees: int
     last_month_vnd: int
     this_month_vnd: int
@@ -107,6 +108,7 @@ _RULES = (
         """EXISTS (SELECT FROM engine.vital_event v WHERE v.person_id = p.person_id AND v.kind = 'death'
             AND v.recorded_during @> CAST(:at AS timestamptz) AND v.happened_on < p.entitled_month)""",
     ),
+    _Rule("award_suspended", True, STANDS),
     _Rule("above_the_gateways_limit", True, "p.amount_vnd > :max_amount_vnd"),
     _Rule(
         "benefit_paid_twice_for_a_month",
@@ -193,6 +195,9 @@ _CHANGES = text("""
                 WHEN this.vnd = last.vnd THEN 'unchanged'
                 WHEN EXISTS (SELECT FROM engine.vital_event v WHERE v.person_id = last.person_id AND v.kind = 'death'
                     AND v.recorded_during @> CAST(:at AS timestamptz)) THEN 'died'
+                WHEN EXISTS (SELECT FROM engine.suspension s JOIN months m ON s.from_month <= m.this
+                    WHERE s.award_id = last.award_id AND s.suspended_at <= CAST(:at AS timestamptz)
+                    AND (s.resumed_at IS NULL OR s.resumed_at > CAST(:at AS timestamptz))) THEN 'suspended'
                 WHEN NOT EXISTS (SELECT FROM engine.award_amount w JOIN months m ON w.entitled_during @> m.this
                     WHERE w.award_id = last.award_id AND w.recorded_during @> CAST(:at AS timestamptz)) THEN 'ended'
                 WHEN NOT EXISTS (SELECT FROM engine.payout_account o WHERE o.person_id = last.person_id

@@ -153,6 +153,7 @@ _NEW_ACCOUNT = _("Mang giấy tờ tùy thân đến cơ quan bảo hiểm xã h
 _CHECK_ACCOUNT = _("Kiểm tra lại số tài khoản với ngân hàng rồi báo cơ quan bảo hiểm xã hội.")
 _CHECK_NAME = _("Tên chủ tài khoản phải trùng với tên trên quyết định hưởng; hãy báo lại tài khoản chính chủ.")
 _SURVIVORS = _("Thân nhân vui lòng liên hệ cơ quan bảo hiểm xã hội để được hướng dẫn chế độ tử tuất.")
+_VERIFY = _("Mời ông bà đến cơ quan bảo hiểm xã hội xác minh thông tin; các tháng chờ sẽ được truy lĩnh.")
 DECEASED = "MD07"
 REASONS: Mapping[str, Reason] = {
     "AC01": Reason(_("Số tài khoản không đúng"), _CHECK_ACCOUNT, _("Hỏi lại số tài khoản, nhập thay đổi, chi lại")),
@@ -167,6 +168,9 @@ REASONS: Mapping[str, Reason] = {
     ),
     "payee_has_died": Reason(
         _("Người hưởng đã mất"), _SURVIVORS, _("Không chi các tháng sau tháng mất; hướng dẫn chế độ tử tuất")
+    ),
+    "award_suspended": Reason(
+        _("Tạm dừng hưởng"), _VERIFY, _("Theo dõi căn cứ tạm dừng; đề nghị hưởng tiếp khi căn cứ không còn")
     ),
     "NOT_FOUND": Reason(_("Ngân hàng không nhận được lệnh"), "", _("Hệ thống tự gửi lại bằng lần gửi mới")),
 }
