@@ -6,7 +6,8 @@ is only compared, never believed.
 
 import difflib
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -123,6 +124,7 @@ def _assess(case: Any, place: int, law: Parameters) -> Assessment:
 
 def _read(case: Mapping[str, Any], problems: list[str]) -> tuple[Given, date | None]:
     text(case.get("name"), "name", problems)
+    problems += [f"{place}: stands twice" for place in standing_twice(case)]
     for key in case:
         # Other remarks may stand beside a case, but a misspelt key must not silence what it meant.
         if key not in _CASE_KEYS and difflib.get_close_matches(str(key), _DECISIVE_KEYS, n=1):
@@ -176,18 +178,45 @@ def _number(value: Any) -> Fraction | None:
 
 
 class _CaseLoader(yaml.SafeLoader):
-    """YAML as case files mean it: `on` is a key and not a truth, dates stay text, no key stands twice."""
+    """YAML as case files mean it: `on` is a key and not a truth, dates stay text; a key that stands twice is noted."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the base class keeps its resolvers so
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {shown(key)} stands twice", node.start_mark)
-            seen |= {key} if isinstance(key, Hashable) else set()
-        return super().construct_mapping(node, deep)
+    def construct_yaml_map(self, node: yaml.MappingNode) -> Generator[dict[Any, Any], None, None]:
+        mapping = _Mapping()
+        yield mapping
+        keys = [self.construct_object(key_node, deep=True) for key_node, _ in node.value]
+        hashable = [key for key in keys if isinstance(key, Hashable)]
+        mapping.twice = tuple(key for key, times in Counter(hashable).items() if times > 1)
+        mapping.update(self.construct_mapping(node))
+
+
+_CaseLoader.add_constructor("tag:yaml.org,2002:map", _CaseLoader.construct_yaml_map)
+
+
+class _Mapping(dict[Any, Any]):
+    """A mapping of the file, with the keys that stand in it more than once."""
+
+    twice: tuple[Any, ...] = ()
+
+
+def standing_twice(value: Any, place: str = "") -> Iterator[str]:
+    """The places of keys that stand twice in what was read, of which YAML would silently keep the last.
+
+    A part that an alias repeats is looked at once, so that a file cannot blow itself up.
+    """
+    seen: set[int] = set()
+    parts = deque([(place, value)])
+    while parts:
+        where, part = parts.popleft()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, _Mapping):
+            yield from (f"{where}.{key}" if where else str(key) for key in part.twice)
+            parts.extend((f"{where}.{key}" if where else str(key), entry) for key, entry in part.items())
+        elif isinstance(part, list):
+            parts.extend((f"{where}[{number}]", entry) for number, entry in enumerate(part, 1))
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:

@@ -1,5 +1,6 @@
 """`thuchi law`: what a parameter is on a day, and what the law gives in each case of a file."""
 
+import difflib
 import json
 from datetime import date
 from enum import StrEnum
@@ -41,7 +42,7 @@ def show(
         found = law.parameter(parameter)
         values = found.values if on is None else (law.at(parameter, date.fromisoformat(on)),)
     except LawError as error:
-        raise _refused(f"{error}. {_known(law, parameter)}") from error
+        raise _refused(f"{error}.{_known(law, parameter)}") from error
     except ValueError as error:
         raise _refused(f"--on: {on!r} is not a date YYYY-MM-DD") from error
     if as_json:
@@ -267,7 +268,12 @@ def _refused(problem: str) -> typer.Exit:
 
 
 def _known(law: Parameters, name: str) -> str:
-    return "" if name in law.names() else f"Known: {', '.join(law.names())}"
+    """The names that are near to an unknown one; all of them where none is."""
+    if name in law.names():
+        return ""
+    near = difflib.get_close_matches(name.lower(), law.names(), n=3)
+    near += [other for other in law.names() if other not in near and name.lower() in other]
+    return f" Did you mean {', '.join(near)}?" if near else f" Known: {', '.join(law.names())}"
 
 
 def _parameter_json(parameter: Parameter, values: tuple[DatedValue, ...]) -> dict[str, Any]:

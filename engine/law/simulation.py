@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.law.case_fields import day, month, read_keys, table, text
-from engine.law.cases import Assessment, CaseFileUnreadable, assess_cases, read_cases, read_yaml
+from engine.law.cases import Assessment, CaseFileUnreadable, assess_cases, read_cases, read_yaml, standing_twice
 from engine.law.cost import Costs, costs_of, read_population
 from engine.law.parameters import Parameters
 
@@ -63,6 +63,7 @@ def simulate_file(path: Path, law: Parameters) -> Simulation:
     problems: list[str] = []
     if not isinstance(scenario, dict):
         raise CaseFileUnreadable([f"{path}: must be a table with the keys changes and cases or population"])
+    problems += [f"{path}: {place}: stands twice" for place in standing_twice(scenario)]
     read = read_keys(scenario, _KEYS, ("changes",), str(path), problems)
     if not problems and not {"cases", "population"} & set(read):
         problems.append(f"{path}: cases or population: missing")

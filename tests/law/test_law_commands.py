@@ -99,7 +99,9 @@ def test_years_that_nobody_has_read_are_shown_as_such() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["show", "nothing"], "there is no parameter 'nothing'"),
+        (["show", "nothing"], "there is no parameter 'nothing'. Known: accident_death_lump, "),
+        (["show", "wage_index"], "there is no parameter 'wage_index'. Did you mean wage_indices?"),
+        (["show", "funeral"], "Did you mean funeral_grant?"),
         (["show", "reference_level", "--on", "1990-01-01"], "values exist from 1993-04-01"),
         (["show", "reference_level", "--on", "soon"], "'soon' is not a date"),
         (["show", "wage_indices", "--on", "2023-05-01"], "values exist from 2017-01-01 to 2017-12-31, from 2020"),
