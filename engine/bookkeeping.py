@@ -99,6 +99,16 @@ RECEIPT_IDENTIFIED = EmployerEvent("receipt_identified", "Xác định được 
 RECEIPT_ALLOCATED = EmployerEvent("receipt_allocated", "Phân bổ khoản thu vào số phải đóng theo thứ tự luật định")
 
 
+def post_staged_employers(
+    connection: Connection, event: EmployerEvent, *, key: str, document: str, business_on: date, at: datetime
+) -> None:
+    """Posts the lines of many employers that stand in the staging table as one journal entry."""
+    header = EntryHeader(
+        key=key, event=event.name, document=document, business_on=business_on, description=event.description
+    )
+    book.post_staged(connection, header, recorded_at=at)
+
+
 def post_employer_event(
     connection: Connection,
     event: EmployerEvent,

@@ -17,6 +17,7 @@ from engine.contributions.recording import certificate
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
 from engine.contributions.register import participants_of, write_register
 from engine.contributions.suspense import list_unidentified, propose_employer
+from engine.contributions.unchanged import declare_shard
 from engine.law.parameters import Parameters
 from engine.payments.refunds import plan_refunds
 from engine.people.accounts import Account
@@ -84,6 +85,24 @@ def declaration_import(
         err.print(f"Lưu ý (note): {note}", markup=False)
     if unpayable:
         err.print(f"Warning: {unpayable} notices name no account to pay to; {_OPEN_ONE}", markup=False)
+
+
+@declaration_commands.command("unchanged")
+def declaration_unchanged(
+    month: Annotated[datetime, typer.Option("--month", formats=["%Y-%m"])], person: As, as_json: AsJson = False
+) -> None:
+    """Tháng không có thay đổi: declares all who declared the month before and told no change, each with its notice."""
+    law, shards = Parameters.load(), []
+    with opened() as installation:
+        while True:
+            with installation.database.transaction(person) as connection:
+                shard = declare_shard(connection, month.date(), installation.clock().now(), law)
+            if not shard.employers:
+                break
+            shards.append(shard)
+            err.print(f"{sum(each.employers for each in shards):,} employers", markup=False)
+    figures = ("employers", "one_by_one", "staff", "dues_vnd")
+    print_result({name: sum(getattr(each, name) for each in shards) for name in figures}, as_json)
 
 
 @declaration_commands.command("show")

@@ -183,6 +183,39 @@ def import_declaration(
     return DeclarationImported(**outcome, amount_vnd=asked.amount_vnd)
 
 
+@dataclass(frozen=True, slots=True)
+class UnchangedMonth:
+    """A month declared as the one before; dues in đồng."""
+
+    staff: int
+    dues_vnd: int
+
+
+def declare_unchanged(
+    connection: Connection,
+    employer: Employer,
+    period: date,
+    before: date,
+    sha256: bytes,
+    at: datetime,
+    law: Parameters,
+) -> UnchangedMonth:
+    """Declares a month with the staff of the month before, assessed by its own law, and issues its notice."""
+    on = business_date(at)
+    month = _assessed(connection, employer, period, staff_of(connection, employer, before), law)
+    if month is None:
+        raise AssertionError(f"{period:%m/%Y} of {employer.unit_code} is declared already")
+    standing = notices.position(connection, employer, on, law)
+    notice = notices.number(connection)
+    recorded = record_month(
+        connection, Accepted(employer, period, sha256, at), month.staff, month.assessed, None, month.changes, law
+    )
+    allocate_money(connection, employer, on, at, law)
+    asked = notices.asked(standing, recorded.net_vnd, notices.position(connection, employer, on, law))
+    _issue(connection, employer, recorded, notice, asked, at, law)
+    return UnchangedMonth(len(month.staff), recorded.net_vnd)
+
+
 def _issue(
     connection: Connection,
     employer: Employer,
@@ -202,13 +235,22 @@ def _again(connection: Connection, outcome: Any) -> DeclarationImported:
 
 def _same_content(connection: Connection, employer: Employer, period: date) -> DeclarationImported:
     """A file saved again tells nothing new: it is answered as the one whose content it has."""
-    outcome = connection.execute(
+    row = connection.execute(
         text("""
-            SELECT f.outcome FROM engine.declaration c JOIN engine.imported_file f ON f.sha256 = c.imported_from
+            SELECT f.outcome, c.declaration_no, c.staff, c.due_on, c.unconfirmed, n.notice_no, n.payment_code,
+                (SELECT sum(d.employee_vnd + d.employer_vnd)::bigint FROM engine.dues d
+                 WHERE d.declaration_id = c.declaration_id) AS dues_vnd
+            FROM engine.declaration c JOIN engine.imported_file f ON f.sha256 = c.imported_from
+            LEFT JOIN engine.notice n USING (declaration_id)
             WHERE c.employer_id = :id AND c.period = :period ORDER BY c.number DESC LIMIT 1"""),
         {"id": employer.employer_id, "period": period},
-    ).scalar_one()
-    return _again(connection, outcome)
+    ).one()
+    if row.outcome:
+        return _again(connection, row.outcome)
+    # No file declared it: it was taken as unchanged.
+    told = {name: value for name, value in row._asdict().items() if name != "outcome"}
+    told |= {"unit_code": employer.unit_code, "period": f"{period:%Y-%m}", "due_on": row.due_on.isoformat()}
+    return _again(connection, told)
 
 
 def _assessed(

@@ -53,8 +53,6 @@ class Earlier:
     declaration_no: str
     number: int
     content_hash: bytes
-    due_on: date
-    imported_from: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ _Staff = Sequence[tuple[UUID, DeclaredWorker]]
 def earlier_of(connection: Connection, employer: Employer, period: date) -> Earlier | None:
     row = connection.execute(
         text("""
-            SELECT declaration_no, number, content_hash, due_on, imported_from FROM engine.declaration
+            SELECT declaration_no, number, content_hash FROM engine.declaration
             WHERE employer_id = :id AND period = :period ORDER BY number DESC LIMIT 1"""),
         {"id": employer.employer_id, "period": period},
     ).one_or_none()
