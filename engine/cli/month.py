@@ -17,6 +17,7 @@ from engine.contributions.tracing import names_receipts, trace_receipts
 from engine.demonstration import chaos as chaos_kills
 from engine.demonstration.month import run_month
 from engine.demonstration.reporting import console_reporter
+from engine.demonstration.wallets import run_wallets
 from engine.errors import WrongInput
 from engine.installation import Installation, open_installation
 from engine.law.parameters import Parameters
@@ -179,6 +180,22 @@ def chaos(
     report = chaos_kills.run_chaos(settings, kills, payees, seed, minutes, err)
     print_json(report.as_json()) if as_json else out.print(report.in_words())
     if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command("wallet-run")
+def wallet_run(
+    payees: Annotated[int, typer.Option(min=50, help="Payees of the invented population, each with a wallet.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed invents the same payees.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Pays a month to simulated wallets, one in twenty calls going wrong, and holds their books against ours."""
+    settings = Settings.read()
+    configure_logs(settings.home)
+    with console_reporter(err) as reporter:
+        found = run_wallets(settings, payees, seed, reporter)
+    print_json(found.as_json()) if as_json else out.print(found.in_words())
+    if found.problems:
         raise typer.Exit(1)
 
 

@@ -104,7 +104,7 @@ def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, a
     """
     elsewhere = api_port is not None
     with ExitStack() as stack:
-        stack.enter_context(_alone(settings))
+        stack.enter_context(alone(settings))
         with report.timed("database"):
             installation = fresh_installation(settings, payees, seed)
         stack.callback(installation.database.close)
@@ -117,7 +117,7 @@ def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, a
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
     """Two demonstrations in one home would replace each other's database."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.home / "demonstration.lock").open("w") as file:
@@ -271,11 +271,7 @@ def _onboard_bank(installation: Installation, at: datetime) -> None:
         for fund, account in FUNDS.items():
             control.open_account(account, _holder_name(fund), _OPENING_VND[fund])
     with installation.database.transaction() as connection:
-        for person, name, role in STAFF:
-            connection.execute(
-                text("INSERT INTO engine.staff (person, name, role) VALUES (:person, :name, :role)"),
-                {"person": person, "name": name, "role": role},
-            )
+        add_staff(connection)
         gateways.onboard(connection, GATEWAY, "simbank", SIMULATOR_ADDRESS, CLIENT_ID)
         for fund, account in FUNDS.items():
             gateways.open_paying_account(
@@ -286,6 +282,15 @@ def _onboard_bank(installation: Installation, at: datetime) -> None:
                 on=PAY_ON,
                 at=at,
             )
+
+
+def add_staff(connection: Connection) -> None:
+    """Who signs in the demonstration."""
+    for person, name, role in STAFF:
+        connection.execute(
+            text("INSERT INTO engine.staff (person, name, role) VALUES (:person, :name, :role)"),
+            {"person": person, "name": name, "role": role},
+        )
 
 
 def _holder_name(fund: str) -> str:

@@ -249,7 +249,7 @@ def _require_named(connection: Connection, allowed: frozenset[str], *permissions
 def _require_paying_accounts(connection: Connection, gateway: str) -> None:
     rows = connection.execute(
         text("""
-            SELECT DISTINCT fund FROM due WHERE fund NOT IN
+            SELECT DISTINCT fund FROM due WHERE payout_account_id IS NOT NULL AND fund NOT IN
                 (SELECT fund FROM engine.paying_account WHERE gateway = :gateway) ORDER BY 1"""),
         {"gateway": gateway},
     )

@@ -68,11 +68,15 @@ class SimulatorControl:
         account: str = "*",
         from_at: datetime | None = None,
         until_at: datetime | None = None,
+        every: int | None = None,
     ) -> None:
-        """From the `nth` matching call on, `times` times. `message_id`, `reference` and `account` are patterns such as
-        `*-0002`; `from_at` and `until_at` are instants of the bank's clock, an outage for instance."""
+        """From the `nth` matching call on, `times` times, or with `every` each so-manieth call from there.
+
+        `message_id`, `reference` and `account` are patterns such as `*-0002`; `from_at` and `until_at` are instants
+        of the bank's clock, an outage for instance.
+        """
         plan: dict[str, Any] = {"fault": fault, "call": call, "message_id": message_id, "nth": nth, "times": times}
-        plan |= {"delay_seconds": delay_seconds, "reference": reference, "account": account}
+        plan |= {"delay_seconds": delay_seconds, "reference": reference, "account": account, "every": every}
         window = {"from_at": from_at, "until_at": until_at}
         plan |= {name: at.isoformat() for name, at in window.items() if at is not None}
         self._tell("POST", "/control/faults", plan)

@@ -68,7 +68,7 @@ class Subject:
 
 @dataclass(slots=True)
 class Plan:
-    """Strikes from the `nth` matching call on, `times` times."""
+    """Strikes from the `nth` matching call on, `times` times; with `every`, each so-manieth of the calls from there."""
 
     fault: Fault
     call: Call
@@ -84,6 +84,7 @@ class Plan:
     from_at: datetime | None = None
     until_at: datetime | None = None
     """Between these instants only, the first counts and the second does not: a fault by schedule."""
+    every: int | None = None
     seen: int = 0
 
     def strikes(self, call: Call, subject: Subject) -> bool:
@@ -92,6 +93,8 @@ class Plan:
         if not self._is_time(subject.at) or not self._is_about(subject):
             return False
         self.seen += 1
+        if self.every is not None:
+            return self.seen >= self.nth and (self.seen - self.nth) % self.every == 0
         return self.nth <= self.seen < self.nth + self.times
 
     def _is_time(self, at: datetime | None) -> bool:

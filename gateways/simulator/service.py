@@ -66,6 +66,7 @@ class PlannedFault(BaseModel):
     account: str = "*"
     from_at: AwareDatetime | None = None
     until_at: AwareDatetime | None = None
+    every: Annotated[int, Field(ge=1)] | None = None
 
 
 class PlannedPayment(BaseModel):

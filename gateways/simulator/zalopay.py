@@ -102,12 +102,14 @@ def _query_refund(purse: Purse, asked: dict[str, Any]) -> dict[str, Any]:
     return _told(*{1: (1, 1), 2: (2, 0), 3: (3, 2)}[_STATUS[order.stage]])
 
 
-def _user(_: Purse, asked: dict[str, Any]) -> dict[str, Any]:
+def _user(purse: Purse, asked: dict[str, Any]) -> dict[str, Any]:
+    """Everybody has the name that the merchant was registered with: the books know no persons."""
     phone = str(asked["phone"])
     refused = {"missing": -101, "locked": -1011}.get(str(ending_of(phone).refused_for))
     if refused is not None:
         return _told(2, refused)
-    return _told(1, 1) | {"data": {"m_u_id": f"mu{phone}", "name": "NGUYEN VAN AN", "onboarding_url": ""}}
+    name = purse.merchant(NAME).get("user_name", "NGUYEN VAN AN")
+    return _told(1, 1) | {"data": {"m_u_id": f"mu{phone}", "name": name, "onboarding_url": ""}}
 
 
 def _balance(purse: Purse, _: dict[str, Any]) -> dict[str, Any]:
