@@ -34,7 +34,7 @@ from engine.payments.outgoing import PAUSED_SECONDS, expect_debits, lock_batch, 
 from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
 from engine.payments.run import require_unchanged
 from engine.vault import Vault
-from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, StatusReport
+from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, Rail, StatusReport
 from gateways.errors import BadBatch
 
 INITIATOR = "BAO HIEM XA HOI VIET NAM"
@@ -150,6 +150,7 @@ def _write_file(sender: Sender, connection: Connection, batch: Row[Any]) -> byte
         category_purpose=CategoryPurpose(batch.category_purpose),
         count=len(rows),
         total_vnd=sum(row.amount_vnd for row in rows),
+        rail=Rail(batch.rail),
     )
     path: Path = sender.outgoing / batch.file_name
     draft = path.with_suffix(".draft")

@@ -1,20 +1,18 @@
 """Kiểm tra nguồn tiền: whether what is about to be sent is there, and within what a gateway may send in a day."""
 
-from datetime import date
-
 from sqlalchemy import Connection, text
 
 from engine.errors import NotAllowed
 from ledger.balances import balance
 
 
-def require_funds(connection: Connection, execution_on: date) -> None:
+def require_funds(connection: Connection) -> None:
     """Checks what stands in the temporary table `waiting`, before it is put into batches.
 
     Raises `NotAllowed`, which names every paying account without enough money for it and for what is on its way
     already, and every gateway whose cap for the day would be passed.
     """
-    problems = [*_short_accounts(connection), *_passed_caps(connection, execution_on)]
+    problems = [*_short_accounts(connection), *_passed_caps(connection)]
     if problems:
         raise NotAllowed("\n".join(problems))
 
@@ -41,15 +39,14 @@ def _short_accounts(connection: Connection) -> list[str]:
     return problems
 
 
-def _passed_caps(connection: Connection, execution_on: date) -> list[str]:
+def _passed_caps(connection: Connection) -> list[str]:
     rows = connection.execute(
         text("""
             SELECT g.gateway, g.daily_cap_vnd, sum(w.amount_vnd)::bigint AS waiting_vnd,
                 (SELECT coalesce(sum(b.amount_vnd), 0)::bigint FROM engine.batch b
-                 WHERE b.gateway = g.gateway AND b.execution_on = :on AND b.state <> 'rejected') AS sent_vnd
+                 WHERE b.gateway = g.gateway AND b.execution_on = w.execution_on AND b.state <> 'rejected') AS sent_vnd
             FROM waiting w JOIN engine.gateway g USING (gateway)
-            WHERE g.daily_cap_vnd IS NOT NULL GROUP BY g.gateway ORDER BY 1"""),
-        {"on": execution_on},
+            WHERE g.daily_cap_vnd IS NOT NULL GROUP BY g.gateway, w.execution_on ORDER BY 1, w.execution_on""")
     )
     return [
         f"{row.gateway}: {row.waiting_vnd} đ beside {row.sent_vnd} đ of the day pass its cap of {row.daily_cap_vnd} đ"

@@ -56,7 +56,7 @@ def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, c
 def most_vnd(capabilities: Capabilities | OnlineCapabilities) -> int:
     """The most that a gateway pays to one payee at once, in đồng."""
     if isinstance(capabilities, Capabilities):
-        return capabilities.max_amount_vnd
+        return max(rail.max_amount_vnd for rail in capabilities.rails)
     wallet = Instrument.WALLET in capabilities.instruments
     instrument = Instrument.WALLET if wallet else Instrument.BANK_ACCOUNT
     return capabilities.limit(OnlineOperation.PAYOUT_SUBMIT, instrument).max_vnd

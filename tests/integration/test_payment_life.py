@@ -313,6 +313,18 @@ def test_an_amount_changed_before_sending_stops_the_batch(
     assert "changed after the run was submitted" in case
 
 
+def test_a_large_payment_travels_by_the_high_value_rail(installation: Installation) -> None:
+    world = [builders.Payee(GOOD, 700_000_000), builders.Payee(GOOD, 5_000_000)]
+    builders.add_world(installation.database, installation.vault, world, SIMULATOR_ADDRESS)
+    builders.approved_run(installation.database)
+    builders.dispatch_run(installation)
+    _work(installation)
+    levels = [b"<SvcLvl><Cd>URGP</Cd></SvcLvl>" in path.read_bytes() for path in installation.outgoing.iterdir()]
+    assert sorted(levels) == [False, True]
+    _bring_statement(installation, builders.PAY_ON)
+    assert _states(installation) == {"settled": 2}
+
+
 def test_batches_keep_to_the_bank_s_limits_on_lines_and_money(installation: Installation) -> None:
     world = [builders.Payee(GOOD, 300_000_000) for _ in range(7)] + [builders.Payee(GOOD, 1_000) for _ in range(20)]
     builders.add_world(installation.database, installation.vault, world, SIMULATOR_ADDRESS)
