@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from engine.clock import Clock
+from engine.contributions.online import Till
 from engine.database import Database, addresses, require_current_schema
 from engine.errors import NotFound, WrongInput
 from engine.settings import Settings
@@ -18,7 +19,7 @@ from engine.vault import Vault, open_vault
 from gateways.contract import Gateway, GatewaySettings
 from gateways.credentials import Profile, read_credentials
 from gateways.online import Adapter as Provider
-from gateways.online import Payer
+from gateways.online import Inviter, Payer, PaymentPage
 from gateways.providers import open_provider, providers
 from gateways.registry import open_gateway
 from gateways.simulator import process as simulator
@@ -27,6 +28,8 @@ SIMULATOR_ADDRESS = "simulator:"
 """As a gateway's address: the simulated bank of this home, started when it is needed."""
 CALLBACKS = "/callbacks"
 """Where providers tell us, below the public address: `/callbacks/{gateway}`."""
+RETURNS = "/paid-online"
+"""Where they send a payer's browser back."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Installation:
             ),
         )
 
-    def provider(self, name: str) -> Provider:
+    def provider(self, name: str, returning_to: str | None = None) -> Provider:
         """Opens a wallet, payment page or bank that is asked one payment at a time, or that only tells us.
 
         Whether it is the live one, a test or a simulation is what its file of keys says; the address must agree.
@@ -101,6 +104,7 @@ class Installation:
                 base_url=self._address(row.base_url),
                 credentials_path=keys,
                 notification_url=f"{public_url}{CALLBACKS}/{name}" if public_url else "",
+                return_url=f"{public_url or returning_to or ''}{RETURNS}",
                 recording_path=self.settings.recordings,
             )
         )
@@ -113,6 +117,17 @@ class Installation:
         if not isinstance(provider, Payer):
             raise WrongInput([f"{name} pays nothing out"])
         return provider
+
+    def till(self, name: str, returning_to: str | None = None) -> Till:
+        """Opens a wallet or payment page at which payers pay us.
+
+        They come back to our public address, or where none is set to the one that they came from.
+        """
+        provider = self.provider(name, returning_to)
+        if not isinstance(provider, Inviter | PaymentPage):
+            provider.close()
+            raise WrongInput([f"{name} takes no payments"])
+        return Till(self.database, self.vault, name, provider)
 
     def _onboarded(self, name: str) -> Row[Any]:
         with self.database.engine.connect() as connection:

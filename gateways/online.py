@@ -227,15 +227,27 @@ class Adapter(Protocol):
 class Collector(Adapter, Protocol):
     """A provider that collects. `send_…` and `query_…` never raise for what the network or the provider does."""
 
+    def order_reference(self, reference: str, at: datetime, /) -> str:
+        """Our reference in the form that this provider takes; what it tells and settles carries that."""
+
     def query_collection(self, order: CollectionOrder, asking: Asking, /) -> OnlineAnswer: ...
 
 
+@runtime_checkable
 class Inviter(Collector, Protocol):
     """A collector that is asked for an address to which the payer is sent."""
 
     def build_collection(self, order: CollectionOrder, asking: Asking, /) -> Call: ...
 
     def send_collection(self, call: Call, order: CollectionOrder, /) -> OnlineAnswer: ...
+
+
+@runtime_checkable
+class PaymentPage(Collector, Protocol):
+    """A collector whose address for the payer is made without asking it."""
+
+    def payment_address(self, order: CollectionOrder, payer_address: str, /) -> str:
+        """Where the payer pays; `payer_address` is their internet address."""
 
 
 class Refunder(Adapter, Protocol):

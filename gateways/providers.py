@@ -53,13 +53,14 @@ def open_provider(
         case "zalopay":
             return ZaloPay(profile, transport=transport)
         case "vnpay":
-            return VnPay(profile, transport=transport)
+            choices = vnpay_requests.Choices(payment_page=f"{profile.base_url}{vnpay_requests.PAGE_PATH}")
+            return VnPay(profile, choices, transport)
         case "payos":
             return PayOs(profile, transport=transport)
         case "mbbank":
             keys = credentials_for(profile, mbbank_gateway.CAPABILITIES.hosts)
-            choices = mbbank_gateway.Choices(keys["debit_account"], keys["debit_name"])
-            return mbbank_gateway.MbBank(profile, choices, seconds_now, transport)
+            debited = mbbank_gateway.Choices(keys["debit_account"], keys["debit_name"])
+            return mbbank_gateway.MbBank(profile, debited, seconds_now, transport)
         case "vietinbank":
             keys = credentials_of(profile)
             return vietinbank_gateway.VietinBank(keys, Expected(provider_id=keys.get("provider_id")))

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.api.asking import TheInstallation
+from engine.contributions import online
 from engine.errors import NotFound, ThuchiError
 from engine.installation import CALLBACKS, Installation
 from engine.payments import single_inquiry
@@ -28,7 +29,7 @@ from ledger.errors import LedgerError
 Taker = Callable[[Connection, str, Notification, datetime], Verdict | None]
 """Takes a verified notification of a gateway at an instant, once or again; None: the reference is none of its own."""
 
-TAKERS: tuple[Taker, ...] = (single_inquiry.take_notification,)
+TAKERS: tuple[Taker, ...] = (single_inquiry.take_notification, online.take_notification)
 """Who may know the reference of a notification, asked in this order."""
 
 router = APIRouter()

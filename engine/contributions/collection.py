@@ -8,11 +8,16 @@ from sqlalchemy import Connection, text
 from engine.errors import WrongInput
 from engine.vault import Vault
 from gateways import vietqr
+from gateways.providers import capabilities_of
 from ledger.accounts import open_account
 from reconciliation import expectations, intake
 
 RECEIPT = "contribution"
 """The kind under which reconciliation expects what employers pay."""
+
+COLLECTORS = ("vnpay", "momo", "zalopay")
+"""Adapters of providers that hold what payers give them, and tell it in settlement files. What is paid through payOS
+comes to a bank account of ours at once."""
 
 HOLDER_FORM = re.compile(r"[A-Z0-9](?:[A-Z0-9 .,&()/-]*[A-Z0-9.)])?")
 
@@ -63,6 +68,43 @@ def open_collection_account(connection: Connection, vault: Vault, account: Colle
     return ledger_account
 
 
+def open_provider_account(connection: Connection, vault: Vault, gateway: str, account: str) -> str:
+    """Registers what a wallet or payment page holds for us until it pays it over; returns its ledger account.
+
+    It is known by the number of our contract (mã đối tác), which the provider's settlement files tell. Nobody transfers
+    to it, so no notice names it: an order is expected there once it was made.
+    """
+    adapter = connection.scalar(
+        text("SELECT adapter FROM engine.gateway WHERE gateway = :gateway"), {"gateway": gateway}
+    )
+    sealed = vault.seal("account", account)
+    problems = _known_already(connection, gateway, sealed.fingerprint)
+    if adapter is not None and adapter not in COLLECTORS:
+        problems.append(f"{gateway} ({adapter}) is no wallet or payment page: {', '.join(COLLECTORS)} are")
+    opened = text("SELECT EXISTS (SELECT FROM engine.collection_account WHERE gateway = :gateway)")
+    if connection.scalar(opened, {"gateway": gateway}):
+        problems.append(f"what {gateway} holds for us has its account already")
+    if problems:
+        raise WrongInput(problems)
+    name = capabilities_of(adapter or "").name
+    ledger_account = open_account(connection, "held_by_collector", gateway, label=name)
+    connection.execute(
+        text("""
+            INSERT INTO engine.collection_account (gateway, bank_bin, bank_name, holder_name, account_ciphertext,
+                account_fingerprint, own_account_id, ledger_account)
+            VALUES (:gateway, NULL, :name, :name, :ciphertext, :fingerprint, :own_account_id, :ledger_account)"""),
+        {
+            "gateway": gateway,
+            "name": name,
+            "ciphertext": sealed.ciphertext,
+            "fingerprint": sealed.fingerprint,
+            "own_account_id": intake.register_account(connection, sealed.fingerprint, ledger_account),
+            "ledger_account": ledger_account,
+        },
+    )
+    return ledger_account
+
+
 def _problems(connection: Connection, account: CollectionAccount, fingerprint: bytes) -> list[str]:
     """All that keeps an account from being opened; its number is not repeated."""
     problems = []
@@ -74,9 +116,15 @@ def _problems(connection: Connection, account: CollectionAccount, fingerprint: b
         problems.append("the bank's name is empty")
     if not HOLDER_FORM.fullmatch(account.holder_name):
         problems.append("the holder's name is written in capital letters without marks, as the bank has it")
-    known = {"gateway": account.gateway, "fingerprint": fingerprint}
+    return problems + _known_already(connection, account.gateway, fingerprint)
+
+
+def _known_already(connection: Connection, gateway: str, fingerprint: bytes) -> list[str]:
+    """What keeps any account of ours at a gateway from being opened."""
+    problems = []
+    known = {"gateway": gateway, "fingerprint": fingerprint}
     if not connection.scalar(text("SELECT EXISTS (SELECT FROM engine.gateway WHERE gateway = :gateway)"), known):
-        problems.append(f"there is no gateway {account.gateway}: onboard it first")
+        problems.append(f"there is no gateway {gateway}: onboard it first")
     if connection.scalar(
         text("SELECT EXISTS (SELECT FROM reconciliation.own_account WHERE fingerprint = :fingerprint)"), known
     ):
@@ -97,7 +145,8 @@ def notices_without_account(connection: Connection) -> int:
     found: int = connection.execute(
         text("""
             SELECT count(*) FROM engine.notice
-            WHERE amount_vnd > 0 AND NOT EXISTS (SELECT FROM engine.collection_account)""")
+            WHERE amount_vnd > 0 AND NOT EXISTS (
+                SELECT FROM engine.collection_account WHERE bank_bin IS NOT NULL)""")
     ).scalar_one()
     return found
 
@@ -114,7 +163,7 @@ def expect_notices(connection: Connection, which: str, parameters: dict[str, obj
                 (own_account_id, sign, reference, batch_reference, amount_vnd, due_on, kind, party)
             SELECT c.own_account_id, 'credit', n.payment_code, NULL, NULL, n.due_on, :kind, e.unit_code
             FROM engine.notice n JOIN engine.employer e USING (employer_id) CROSS JOIN engine.collection_account c
-            WHERE {which}"""),
+            WHERE c.bank_bin IS NOT NULL AND {which}"""),
         {"kind": RECEIPT, **parameters},
     )
     expectations.expect_staged(connection)

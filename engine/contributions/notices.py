@@ -125,7 +125,8 @@ def issue(
                 late_charge_vnd, surplus_vnd, adjustments_vnd, amount_vnd, rows, account_ids, issued_at)
             VALUES (:notice_no, :payment_code, :employer_id, :declaration_id, :due_on, :carried_in_vnd,
                 :late_charge_vnd, :surplus_vnd, :adjustments_vnd, :amount_vnd, CAST(:rows AS jsonb),
-                ARRAY(SELECT collection_account_id FROM engine.collection_account ORDER BY 1), :at)"""),
+                ARRAY(SELECT collection_account_id FROM engine.collection_account WHERE bank_bin IS NOT NULL
+                    ORDER BY 1), :at)"""),
         {
             "notice_no": notice.notice_no,
             "payment_code": notice.payment_code,
@@ -286,7 +287,8 @@ def _accounts(connection: Connection, vault: Vault, named: Sequence[int]) -> lis
     rows = connection.execute(
         text("""
             SELECT bank_bin, bank_name, holder_name, account_ciphertext FROM engine.collection_account
-            WHERE cardinality(CAST(:named AS integer[])) = 0 OR collection_account_id = ANY (:named)
+            WHERE bank_bin IS NOT NULL
+                AND (cardinality(CAST(:named AS integer[])) = 0 OR collection_account_id = ANY (:named))
             ORDER BY collection_account_id"""),
         {"named": list(named)},
     )

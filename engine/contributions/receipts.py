@@ -1,6 +1,7 @@
 """Thu: what an accepted statement says an employer has paid is booked, and allocated by the legal order.
 
-A line that matching recognised brings a receipt. The money is first the employer's, not yet any fund's; allocation
+A line that matching recognised brings a receipt: of a bank by the code of a notice, of a wallet or payment page by the
+reference of an order for one. The money is first the employer's, not yet any fund's; allocation
 moves it to the dues. What nothing identifies is booked in suspense, and moved from there once it is recognised.
 """
 
@@ -16,6 +17,8 @@ from engine.clock import business_date
 from engine.contributions.account import allocate_money
 from engine.contributions.collection import RECEIPT
 from engine.contributions.employer import Employer, employer_on, lock_employer
+from engine.contributions.online import note_settled
+from engine.contributions.online_inquiry import inquire_unanswered
 from engine.contributions.refunds import reopen_cancelled_returns
 from engine.contributions.suspense import UNALLOCATED, UNIDENTIFIED, book_unidentified
 from engine.law.parameters import Parameters
@@ -38,10 +41,12 @@ class ReceiptsApplied:
 def apply_receipts(connection: Connection, run_id: int, at: datetime) -> ReceiptsApplied:
     """Books and allocates the receipts that a matching run found, and the rest in suspense. Again changes nothing."""
     reopen_cancelled_returns(connection, at)
+    inquire_unanswered(connection)
     found = connection.execute(_NEW_RECEIPTS, {"run_id": run_id, "kind": RECEIPT, "at": at}).all()
     suspense_vnd = book_unidentified(connection, run_id, at)
     if not found:
         return ReceiptsApplied(0, 0, 0, suspense_vnd)
+    note_settled(connection, [row.order_id for row in found if row.order_id is not None], at)
     # What was in suspense is in the books of its day already: it is the employer's from today.
     today = business_date(at)
     groups: dict[tuple[str, date, bool], list[Row[Any]]] = defaultdict(list)
@@ -123,11 +128,15 @@ def _employer(connection: Connection, unit_code: str, on: date) -> Employer:
 _NEW_RECEIPTS = text(f"""
     WITH added AS (
         INSERT INTO engine.receipt
-            (match_id, employer_id, notice_id, collection_account_id, booked_on, amount_vnd, document, recorded_at)
-        SELECT m.match_id, n.employer_id, n.notice_id, c.collection_account_id, m.booked_on, m.amount_vnd, m.document,
-            :at
+            (match_id, employer_id, notice_id, order_id, collection_account_id, booked_on, amount_vnd, document,
+             recorded_at)
+        SELECT m.match_id, n.employer_id, n.notice_id, o.order_id, c.collection_account_id, m.booked_on, m.amount_vnd,
+            m.document, :at
         FROM ({matching.MATCHED_ITEMS}) m
-        JOIN engine.notice n ON n.payment_code = m.reference
+        -- A bank's line names a notice, a settlement file an order for one.
+        LEFT JOIN engine.online_order o ON o.reference = m.reference
+        JOIN engine.notice n ON n.notice_id = coalesce(
+            o.notice_id, (SELECT notice_id FROM engine.notice WHERE payment_code = m.reference))
         JOIN engine.collection_account c ON c.own_account_id = m.own_account_id
         -- Looked up first, so that a run applied again leaves no gap in the numbers.
         WHERE m.kind = :kind AND NOT m.returned
@@ -137,7 +146,7 @@ _NEW_RECEIPTS = text(f"""
         RETURNING *
     )
     SELECT added.receipt_no, added.booked_on, added.amount_vnd, added.document, e.unit_code, c.ledger_account,
-        m.item_id,
+        m.item_id, added.order_id,
         EXISTS (SELECT FROM reconciliation.suspense u WHERE u.item_id = m.item_id) AS in_suspense
     FROM added
     JOIN reconciliation.match m USING (match_id)

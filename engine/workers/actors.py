@@ -15,6 +15,8 @@ import structlog
 from sqlalchemy import text
 
 from engine import outbox
+from engine.contributions.online import INQUIRE_COLLECTION, Till
+from engine.contributions.online_inquiry import inquire_order
 from engine.installation import Installation
 from engine.payments.batch import INQUIRE_BATCH, SEND_BATCH
 from engine.payments.dispatch import Sender, inquire_batch, send_batch
@@ -30,16 +32,21 @@ _OUTBOX_LOCKS = 1
 
 Actors = dict[str, Callable[[int], object]]
 _Work = Callable[[int, UUID, datetime], None]
+_Worked = Callable[[int, UUID], None]
 log = structlog.get_logger()
 
 
 def declare_actors(installation: Installation, broker: dramatiq.Broker) -> Actors:
     """The actors of this process on a broker; the value sends a message to one of them."""
-    senders = _Senders(installation)
+    senders, tills = _Senders(installation), _Tills(installation)
+    works: dict[str, _Worked] = {
+        name: partial(_work_batch, installation, senders, name) for name in (SEND_BATCH, INQUIRE_BATCH)
+    }
+    works[INQUIRE_COLLECTION] = partial(_work_collection, installation, tills)
     actors: Actors = {}
-    for name in (SEND_BATCH, INQUIRE_BATCH):
+    for name, work in works.items():
         actor = dramatiq.Actor(
-            partial(_work_batch, installation, senders, name),
+            partial(_work_alone, installation, name, work),
             broker=broker,
             actor_name=name,
             queue_name=QUEUE,
@@ -79,16 +86,42 @@ class _Senders:
             return self._opened[name]
 
 
-def _work_batch(installation: Installation, senders: _Senders, actor: str, message_id: int) -> None:
+class _Tills:
+    """The providers of this process at which payers pay, each opened when it is first asked about an order."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._opened: dict[str, Till] = {}
+        self._lock = threading.Lock()
+
+    def till(self, gateway: str) -> Till:
+        with self._lock:
+            if gateway not in self._opened:
+                self._opened[gateway] = self._installation.till(gateway)
+            return self._opened[gateway]
+
+
+def _work_alone(installation: Installation, actor: str, work: _Worked, message_id: int) -> None:
+    """Works a message, unless its work is done or somebody else is at it."""
     with structlog.contextvars.bound_contextvars(correlation_id=f"{actor}-{message_id}"):
         with installation.database.advisory_lock(_OUTBOX_LOCKS, message_id % 2**31) as held:
             if not held:
                 return
             with installation.database.transaction() as connection:
                 subject = outbox.subject(connection, message_id)
-                name = connection.scalar(
-                    text("SELECT gateway FROM engine.batch WHERE batch_id = CAST(:id AS uuid)"), {"id": subject}
-                )
-            if subject is None or name is None:
-                return
-            senders.work_of(actor, name)(message_id, UUID(subject), installation.clock().now())
+            if subject is not None:
+                work(message_id, UUID(subject))
+
+
+def _work_batch(installation: Installation, senders: _Senders, actor: str, message_id: int, batch_id: UUID) -> None:
+    with installation.database.transaction() as connection:
+        name = connection.scalar(text("SELECT gateway FROM engine.batch WHERE batch_id = :id"), {"id": batch_id})
+    if name is not None:
+        senders.work_of(actor, name)(message_id, batch_id, installation.clock().now())
+
+
+def _work_collection(installation: Installation, tills: _Tills, message_id: int, order_id: UUID) -> None:
+    with installation.database.transaction() as connection:
+        name = connection.scalar(text("SELECT gateway FROM engine.online_order WHERE order_id = :id"), {"id": order_id})
+    if name is not None:
+        inquire_order(tills.till(name), message_id, order_id, installation.clock().now())

@@ -2,6 +2,8 @@
 are stored before the first call, so that a repeat is byte for byte the call that was stored.
 """
 
+from datetime import datetime
+
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -46,6 +48,9 @@ class Momo:
     @property
     def capabilities(self) -> OnlineCapabilities:
         return requests.CAPABILITIES
+
+    def order_reference(self, reference: str, _at: datetime) -> str:
+        return reference
 
     def build_collection(self, order: CollectionOrder, asking: Asking) -> Call:
         return requests.create(

@@ -1,6 +1,7 @@
 """payOS as the engine calls it: payment links in, payouts to bank accounts out. Nothing is repeated by itself."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import httpx2
 
@@ -34,6 +35,9 @@ class PayOs:
     @property
     def capabilities(self) -> OnlineCapabilities:
         return requests.CAPABILITIES
+
+    def order_reference(self, reference: str, _at: datetime) -> str:
+        return requests.order_number(reference)
 
     def build_collection(self, order: CollectionOrder, _asking: Asking) -> Call:
         address = self._profile.return_url

@@ -59,6 +59,15 @@ def balance(*, keys: Keys) -> Call:
     return Call("GET", "/v1/payouts-account/balance", headers=_headers(keys))
 
 
+def order_number(reference: str) -> str:
+    """The digits of a reference of ours, as payOS counts orders.
+
+    >>> order_number("TT00000000042A")
+    '42'
+    """
+    return "".join(filter(str.isdigit, reference)).lstrip("0")
+
+
 def order_code(reference: str) -> int:
     """A reference as payOS counts: digits, at most 9,007,199,254,740,991."""
     if not (reference.isascii() and reference.isdigit()) or int(reference) > _LARGEST_ORDER_CODE:

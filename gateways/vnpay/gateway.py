@@ -40,6 +40,9 @@ class VnPay:
     def capabilities(self) -> OnlineCapabilities:
         return requests.CAPABILITIES
 
+    def order_reference(self, reference: str, _at: datetime) -> str:
+        return reference
+
     def payment_address(self, order: CollectionOrder, payer_address: str) -> str:
         """Where the payer pays; `payer_address` is their internet address."""
         return requests.pay(

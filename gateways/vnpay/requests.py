@@ -13,7 +13,8 @@ from gateways.online import Call, CollectionOrder, OnlineOperation, Refund, read
 from gateways.vnpay.signing import HASH, Keys, Message, agreed_text, message_hash, query_hash, query_string
 
 CAPABILITIES: Final = read_sheet(Path(__file__).with_name("sheet.yaml"))
-SANDBOX_PAGE: Final = "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html"
+PAGE_PATH: Final = "/paymentv2/vpcpay.html"
+SANDBOX_PAGE: Final = f"https://sandbox.vnpayment.vn{PAGE_PATH}"
 API_PATH: Final = "/merchant_webapi/api/transaction"
 WIRE_UNITS: Final = 100
 

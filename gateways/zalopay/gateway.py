@@ -1,6 +1,7 @@
 """ZaloPay as the engine calls it. Instants come in as arguments: it takes calls made within 15 minutes of its time."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import httpx2
 
@@ -51,6 +52,9 @@ class ZaloPay:
     def app_id(self) -> int:
         """Our application: a part of the reference of a refund."""
         return self._keys.app_id
+
+    def order_reference(self, reference: str, at: datetime) -> str:
+        return requests.order_id(reference, at)
 
     def build_collection(self, order: CollectionOrder, asking: Asking) -> Call:
         profile = self._profile
