@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0024_online_orders"
-down_revision = "0023_suspensions"
+revision = "0025_online_orders"
+down_revision = "0024_rails"
 
 _SQL = """
 ALTER TABLE engine.collection_account ALTER COLUMN bank_bin DROP NOT NULL;
