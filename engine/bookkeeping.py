@@ -53,12 +53,37 @@ RETURN_TAKEN_BACK = PaymentEvent(
 )
 PAYMENT_RETURNED = PaymentEvent("payment_returned", "Sao kê ghi Có: lệnh chi bị hoàn trả", _CASH, _RETURNED)
 
+
+@dataclass(frozen=True, slots=True)
+class SetOffEvent:
+    """An event of what is withheld from payments: `sides` is SQL, rows of debit and credit."""
+
+    name: str
+    description: str
+    sides: str
+
+
+RECOVERY_SET_OFF = SetOffEvent(
+    "recovery_set_off",
+    "Khấu trừ khoản phải thu hồi vào khoản chi",
+    f"({_OWN_EXPENSE}, {_PAYABLE}), ({_PAYABLE}, {_RECOVERABLE})",
+)
+SET_OFF_UNDONE = SetOffEvent(
+    "set_off_undone", "Khoản chi đã khấu trừ không còn: ghi lại khoản phải thu hồi", f"({_RECOVERABLE}, {_OWN_EXPENSE})"
+)
+
 SETTLED_UNDONE = PaymentEvent("settled_undone", "Đảo bút toán đã chi: khớp sai", _CASH, _IN_TRANSIT)
 RETURN_UNDONE = PaymentEvent("return_undone", "Đảo bút toán hoàn trả: khớp sai", _RETURNED, _CASH)
 
 
 def post_staged(
-    connection: Connection, event: PaymentEvent, *, key: str, document: str, business_on: date, at: datetime
+    connection: Connection,
+    event: PaymentEvent | SetOffEvent,
+    *,
+    key: str,
+    document: str,
+    business_on: date,
+    at: datetime,
 ) -> None:
     """Posts the lines that stand in the staging table as one journal entry of this event."""
     header = EntryHeader(

@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import auditing, banks, books, employers, lateness, month, payments, reconciling
+from engine.cli import auditing, banks, books, employers, lateness, month, payments, reconciling, recoveries
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -36,6 +36,7 @@ for name, group in (
     ("award", payments.award_commands),
     ("payout-account", payments.account_commands),
     ("death", payments.death_commands),
+    ("recovery", recoveries.recovery_commands),
     ("run", payments.run_commands),
     ("sending", payments.sending_commands),
     ("gateway", banks.gateway_commands),

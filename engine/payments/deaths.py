@@ -18,6 +18,7 @@ from engine import audit
 from engine.clock import business_date
 from engine.payments.overpayments import book_overpayments
 from engine.payments.payment import DROP, HOLD, TAKE_BACK_RETURNED, Transition, Voucher, move
+from engine.payments.recovery import follow_deductions
 from engine.people.imported_file import keep, receive
 from engine.people.person import NAME, PERSONAL_ID, PERSONAL_ID_DIGITS, ids_by_personal_id
 from engine.people.workbook import Problems, Sheet, fold, read_sheets
@@ -109,6 +110,8 @@ def follow_deaths(connection: Connection, at: datetime) -> DeathsFollowed:
         overpaid_vnd=overpaid_vnd,
         taken_back=_move(connection, TAKE_BACK_RETURNED, at),
     )
+    _end_plans(connection, at)
+    follow_deductions(connection, at)
     if any(asdict(followed).values()):
         audit.record(connection, "deaths_followed", business_date(at).isoformat(), at, **asdict(followed))
     return followed
@@ -197,6 +200,17 @@ def _ask_back(connection: Connection, at: datetime) -> int:
             ON CONFLICT (subject, problem) DO NOTHING"""),
         {"at": at},
     ).rowcount
+
+
+def _end_plans(connection: Connection, at: datetime) -> None:
+    """A recovery plan ends with the payee; what is open stays recoverable from whoever has the money."""
+    connection.execute(
+        text(f"""
+            UPDATE engine.recovery_plan r SET ended_at = :at, ended_by = 'death', end_reason = '{_REASON}'
+            WHERE r.ended_at IS NULL AND EXISTS (SELECT FROM engine.vital_event v WHERE v.person_id = r.person_id
+                AND v.kind = 'death' AND upper_inf(v.recorded_during))"""),
+        {"at": at},
+    )
 
 
 def _open_survivors_cases(connection: Connection, people: list[UUID], at: datetime) -> None:

@@ -59,8 +59,8 @@ def follow_lowered_amounts(connection: Connection, at: datetime) -> tuple[int, i
     return book_overpayments(connection, _ABOVE_DUE, "amount_lowered", at)
 
 
-# For each award and month: settled, less what is known to be too much already, above what is due as believed now. It is
-# taken from the parts of the month, the last one first.
+# For each award and month: settled, with what was withheld, less what is known to be too much already, above what is
+# due as believed now. It is taken from the parts of the month, the last one first.
 _ABOVE_DUE = """
     WITH doubted AS (
         SELECT award_id, range_agg(entitled_during) AS months FROM engine.award_amount
@@ -68,12 +68,13 @@ _ABOVE_DUE = """
     ), paid AS (
         SELECT p.payment_id, p.award_id, p.entitled_month, p.part,
             p.amount_vnd - coalesce((SELECT sum(v.amount_vnd) FROM engine.overpayment v
-                WHERE v.payment_id = p.payment_id), 0)::bigint AS vnd
+                WHERE v.payment_id = p.payment_id), 0)::bigint AS vnd,
+            coalesce((SELECT d.amount_vnd FROM engine.deduction d WHERE d.payment_id = p.payment_id), 0) AS withheld_vnd
         FROM engine.payment p JOIN doubted d ON d.award_id = p.award_id AND d.months @> p.entitled_month
         WHERE p.state = 'settled'
     ), above AS (
         SELECT s.*, s.total_vnd - coalesce(w.amount_vnd, 0) AS above_vnd
-        FROM (SELECT paid.*, sum(vnd) OVER (PARTITION BY award_id, entitled_month)::bigint AS total_vnd,
+        FROM (SELECT paid.*, sum(vnd + withheld_vnd) OVER (PARTITION BY award_id, entitled_month)::bigint AS total_vnd,
                 (sum(vnd) OVER (PARTITION BY award_id, entitled_month ORDER BY part DESC) - vnd)::bigint AS later_vnd
             FROM paid) s
         LEFT JOIN engine.award_amount w ON w.award_id = s.award_id AND w.entitled_during @> s.entitled_month

@@ -16,16 +16,18 @@ from engine.errors import WrongInput
 from engine.law.calendar import Month
 from engine.payments import channels
 from engine.payments.overpayments import follow_lowered_amounts
+from engine.payments.recovery import keep_staged, withhold_staged
 from engine.payments.suspensions import STANDS
 from reconciliation.references import reference_sql
 
 SHARD_SIZE = 1000
 """Payments in one shard: what one hash covers and one journal entry posts."""
 
-# Of one month: what live payments cover of an award, less what of them is recoverable.
+# Of one month: what live payments cover of an award, with what they withheld, less what of them is recoverable.
 _COVERED = text("""
-    SELECT p.award_id, max(p.part) AS parts, sum(p.amount_vnd - coalesce(v.amount_vnd, 0))::bigint AS covered_vnd
-    FROM engine.payment p
+    SELECT p.award_id, max(p.part) AS parts,
+        sum(p.amount_vnd + coalesce(d.amount_vnd, 0) - coalesce(v.amount_vnd, 0))::bigint AS covered_vnd
+    FROM engine.payment p LEFT JOIN engine.deduction d USING (payment_id)
     LEFT JOIN (SELECT payment_id, sum(amount_vnd) AS amount_vnd FROM engine.overpayment GROUP BY 1) v USING (payment_id)
     WHERE p.entitled_month = :covered_month AND p.state <> 'cancelled' AND p.reissued_by IS NULL
     GROUP BY p.award_id""").columns(column("award_id"), column("parts", Integer), column("covered_vnd", BigInteger))
@@ -41,6 +43,8 @@ class PlannedRun:
     money failed to arrive; they stay due."""
     unconfirmed: tuple[str, ...]
     """Unconfirmed legal values these payments rest on; the run names them and both approvers see them."""
+    withheld_vnd: int = 0
+    """Of what is due, withheld by recovery plans; amount_vnd is what goes out."""
 
 
 def plan(
@@ -97,7 +101,8 @@ def _open_staging(connection: Connection) -> None:
         text("""
             CREATE TEMPORARY TABLE due (payment_id uuid DEFAULT uuidv7(), award_id uuid, person_id uuid, benefit text,
                 fund text, amount_vnd bigint, entitled_month date, payout_account_id uuid, law_version text,
-                award_no text, unconfirmed text[], part integer, paid_again uuid) ON COMMIT DROP""")
+                award_no text, unconfirmed text[], part integer, paid_again uuid, withheld_vnd bigint NOT NULL
+                DEFAULT 0, plan_no bigint) ON COMMIT DROP""")
     )
 
 
@@ -184,6 +189,7 @@ def _plan_staged(
 ) -> PlannedRun | None:
     """Makes the run of what is staged with an account that the gateway pays to; none if there is nothing."""
     channels.leave_unreachable(connection, gateway)
+    withheld_vnd = withhold_staged(connection)
     totals = connection.execute(
         text("""
             SELECT count(payout_account_id) AS payments,
@@ -231,8 +237,9 @@ def _plan_staged(
                         ORDER BY fund, purpose, award_no, entitled_month, part) ordered) numbered"""),
         {"run_id": run_id, "gateway": gateway, "size": SHARD_SIZE},
     )
+    keep_staged(connection)
     audit.record(connection, "planned", run_code, at, payments=totals.payments, amount_vnd=totals.amount_vnd)
-    return PlannedRun(run_code, totals.payments, totals.amount_vnd, totals.without_account, unconfirmed)
+    return PlannedRun(run_code, totals.payments, totals.amount_vnd, totals.without_account, unconfirmed, withheld_vnd)
 
 
 def _require_named(connection: Connection, allowed: frozenset[str], *permissions: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from engine.payments.payment import (
     Voucher,
     move,
 )
+from engine.payments.recovery import follow_deductions
 from reconciliation import breaks
 from reconciliation.breaks import BreakClass
 
@@ -61,6 +62,7 @@ def approve(connection: Connection, run_code: str, person: str, at: datetime) ->
     audit.record(connection, "approved", run_code, at, level=level)
     if level == len(LEVELS) - 1:
         _make_payable(connection, run_id, run_code, at)
+        follow_deductions(connection, at)
         _set_state(connection, run_id, "approved")
     return level
 
@@ -85,6 +87,7 @@ def withdraw(connection: Connection, reference: str, reason: str, at: datetime) 
             WHERE o.reissued_by = p.payment_id AND p.reference = :reference"""),
         {"reference": reference},
     )
+    follow_deductions(connection, at)
 
 
 def stop(connection: Connection, run_code: str, at: datetime) -> None:
@@ -126,6 +129,7 @@ def cancel(connection: Connection, run_code: str, reason: str, at: datetime) -> 
             WHERE o.reissued_by = p.payment_id AND p.run_id = :run_id AND p.state = 'cancelled'"""),
         {"run_id": run_id},
     )
+    follow_deductions(connection, at)
     _set_state(connection, run_id, "cancelled")
     audit.record(connection, "cancelled", run_code, at, payments=cancelled, reason=reason)
     return cancelled
@@ -180,9 +184,10 @@ _SHARD_HASHES = """
     SELECT p.run_id, p.shard, count(*), sum(p.amount_vnd)::bigint, sha256(string_agg(sha256(convert_to(concat_ws('|',
         p.reference, p.award_id, p.person_id, p.entitled_month, p.benefit, p.fund, p.purpose, p.law_version,
         p.amount_vnd, p.gateway, p.payout_account_id, p.refund_id, o.bank_bin, encode(o.account_fingerprint, 'hex'),
-        o.holder_name
+        o.holder_name, 'withheld ' || d.amount_vnd
     ), 'UTF8')), ''::bytea ORDER BY p.payment_no)) AS content_hash
     FROM engine.payment p JOIN engine.payout_account o USING (payout_account_id)
+    LEFT JOIN engine.deduction d USING (payment_id)
     WHERE p.run_id = :run_id {shards} GROUP BY p.run_id, p.shard"""
 
 

@@ -14,6 +14,11 @@ _PARTS = {
         SELECT w.entitled_during::text AS entitled_during, w.amount_vnd, w.findings
         FROM engine.award_amount w JOIN engine.payment p USING (award_id)
         WHERE p.reference = :reference AND w.entitled_during @> p.entitled_month""",
+    "withheld": """
+        SELECT p.amount_vnd + d.amount_vnd AS gross_vnd, d.amount_vnd AS withheld_vnd, p.amount_vnd AS net_vnd,
+               r.plan_no, r.percent, r.floor_vnd, r.evidence, r.proposed_by, r.approved_by
+        FROM engine.deduction d JOIN engine.payment p USING (payment_id) JOIN engine.recovery_plan r USING (plan_no)
+        WHERE p.reference = :reference""",
     "run": """
         SELECT r.run_code, r.period, r.pay_on, r.state, r.allowed_unconfirmed
         FROM engine.payment_run r JOIN engine.payment p USING (run_id) WHERE p.reference = :reference""",

@@ -128,6 +128,8 @@ EVENTS = {
     "payment_settled": _("Sao kê ghi Nợ: đã chi"),
     "payment_returned": _("Sao kê ghi Có: bị hoàn trả"),
     "overpayment_found": _("Chi sai, phải thu hồi"),
+    "recovery_set_off": _("Khấu trừ khoản phải thu hồi"),
+    "set_off_undone": _("Ghi lại khoản phải thu hồi đã khấu trừ"),
     "return_taken_back": _("Tiền hoàn trả không còn phải chi"),
     "settled_undone": _("Đảo bút toán đã chi: khớp sai"),
     "return_undone": _("Đảo bút toán hoàn trả: khớp sai"),

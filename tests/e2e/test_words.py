@@ -51,7 +51,8 @@ def test_every_member_has_its_word(words: dict[str, object], members: type[Payme
 
 def test_every_event_of_a_payment_has_its_word() -> None:
     """Give a new event its word in engine/portal/wording.py."""
-    events = {event.name for event in vars(bookkeeping).values() if isinstance(event, bookkeeping.PaymentEvent)}
+    of_payments = (bookkeeping.PaymentEvent, bookkeeping.SetOffEvent)
+    events = {event.name for event in vars(bookkeeping).values() if isinstance(event, of_payments)}
     assert set(wording.EVENTS) == events
 
 
