@@ -10,7 +10,7 @@ from engine.law.calendar import MONTHS_IN_YEAR, counted_years
 from engine.law.findings import Record, Step, number_text
 from engine.law.parameters import Parameters
 from engine.law.people import Sex
-from engine.law.rounding import HALF_UP, benefit_vnd
+from engine.law.rounding import HALF_UP, average_earnings_vnd, benefit_vnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +143,25 @@ def withdrawal_under_one_year(monthly_wages_vnd: Sequence[int], on: date, law: P
 
     >>> withdrawal_under_one_year([5_000_000] * 11, date(2026, 8, 1), Parameters.load(), Record()).amount_vnd
     10000000
+
+    The average is cut off before it is doubled, as everywhere: ten months with a sum of 70,000,009.
+
+    >>> wages = [7_000_000] * 9 + [7_000_009]
+    >>> withdrawal_under_one_year(wages, date(2026, 8, 1), Parameters.load(), Record()).amount_vnd
+    14000000
     """
     rule = law.at("withdrawal_under_one_year", on)
     total = sum(monthly_wages_vnd)
-    average = Fraction(total, len(monthly_wages_vnd)) if monthly_wages_vnd else Fraction(0)
+    average = average_earnings_vnd(Fraction(total, len(monthly_wages_vnd))) if monthly_wages_vnd else 0
     paid = total * Fraction(rule.value["percent"]) / 100
-    exact = min(paid, average * rule.value["cap_months"])
+    exact = min(paid, Fraction(average * rule.value["cap_months"]))
     amount = benefit_vnd(exact)
     record.find(
         _SHORT,
         rule.citation,
         amount,
         {"months": len(monthly_wages_vnd), "wages_vnd": total},
-        f"min({rule.value['percent']} % × {total}, {rule.value['cap_months']} × {number_text(average)}) = {amount}",
+        f"min({rule.value['percent']} % × {total}, {rule.value['cap_months']} × {average}) = {amount}",
         (rule,),
         HALF_UP,
     )
