@@ -38,7 +38,7 @@ SLOW = [
 ]
 LIST_OF_VALUES = HERE / "test_law_values.py"
 FEW_PERSONS = 300
-CASES = read_cases(HERE / "cases.yaml")
+CASES = [*read_cases(HERE / "cases.yaml"), *read_cases(HERE / "dated_cases.yaml")]
 
 
 @dataclass(frozen=True)

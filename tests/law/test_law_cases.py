@@ -10,6 +10,7 @@ from engine.law.cases import CaseFileUnreadable, assess_cases, assess_file, read
 from engine.law.parameters import Parameters
 
 CASES = Path(__file__).parent / "cases.yaml"
+DATED_CASES = read_cases(Path(__file__).parent / "dated_cases.yaml")
 
 
 @pytest.mark.parametrize("case", read_cases(CASES), ids=lambda case: case["name"])
@@ -19,6 +20,15 @@ def test_a_collected_case_holds_and_carries_its_findings(case: Mapping[str, Any]
     assert assessment.errors == []
     assert assessment.differences == []
     assert assessment.record.findings
+
+
+@pytest.mark.parametrize("rule", sorted({case["rule"] for case in DATED_CASES}))
+def test_decisions_on_both_sides_of_each_change_of_a_value_hold(rule: str) -> None:
+    cases = [case for case in DATED_CASES if case["rule"] == rule]
+
+    wrong = {one.name: one.differences + one.errors for one in assess_cases(cases, Parameters.load()) if not one.passed}
+
+    assert wrong == {}
 
 
 def rate_case(**given: Any) -> dict[str, Any]:
