@@ -51,6 +51,8 @@ class BreakClass(StrEnum):
     """A person took the match back."""
     STATEMENT_GAP = "statement_gap"
     """The statement does not follow on the one before it."""
+    STATEMENT_REISSUED = "statement_reissued"
+    """The bank tells a day again with other entries; the later file waits."""
 
 
 _OWNERS = {
@@ -64,6 +66,7 @@ _OWNERS = {
     BreakClass.RETURNED: Owner.BENEFITS,
     BreakClass.UNDONE: Owner.FINANCE,
     BreakClass.STATEMENT_GAP: Owner.OPERATIONS,
+    BreakClass.STATEMENT_REISSUED: Owner.FINANCE,
 }
 
 
@@ -79,6 +82,7 @@ _NEXT_ACTIONS = {
     BreakClass.RETURNED: "get a new account and pay it again",
     BreakClass.UNDONE: "decide what the line is",
     BreakClass.STATEMENT_GAP: "fetch the missing statement from the bank",
+    BreakClass.STATEMENT_REISSUED: "decide which file holds: statement replace or statement keep, then import it again",
 }
 
 
@@ -140,6 +144,8 @@ class Break:
             words.append(f"{self.sign} {self.line_vnd} đ")
         if self.expected_vnd is not None and self.expected_vnd != self.line_vnd:
             words.append(f"expected {self.expected_vnd} đ")
+        if self.break_class is BreakClass.STATEMENT_REISSUED:
+            words.append(f"{self.detail['file']} tells otherwise than {self.detail['earlier_file']}")
         return ", ".join(words)
 
 

@@ -97,14 +97,16 @@ _OPEN_GAPS = text(
 INSERT INTO reconciliation.break (class, statement_id, detail, opened_on)
 SELECT 'statement_gap', statement_id, jsonb_build_object('closing_before_vnd', closing_before_vnd), :on
 FROM link
-WHERE gap AND NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.statement_id = link.statement_id)
+WHERE gap AND NOT EXISTS (
+    SELECT FROM reconciliation.break b WHERE b.statement_id = link.statement_id AND b.class = 'statement_gap')
 """
 )
 _CLOSE_GAPS = text(
     _GAPS
     + """
 UPDATE reconciliation.break b SET closed_on = greatest(:on, b.opened_on), reason = 'the missing statement came'
-FROM link WHERE b.statement_id = link.statement_id AND b.closed_on IS NULL AND NOT link.gap
+FROM link
+WHERE b.statement_id = link.statement_id AND b.class = 'statement_gap' AND b.closed_on IS NULL AND NOT link.gap
 """
 )
 

@@ -2,7 +2,8 @@
 
 A forced match ties a line to an expectation of the same account, sign and amount; a write-off ends a small debit of the
 bank that nobody can explain, within limits that are data; a gap is closed when the bank will never give the missing
-statement; a match is undone when it was found wrong. Nothing happens before the second person has approved.
+statement; of two files that tell one day one is chosen; a match is undone when it was found wrong. Nothing happens
+before the second person has approved.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ class DecisionKind(StrEnum):
     WRITE_OFF = "write_off"
     CLOSE_GAP = "close_gap"
     UNDO = "undo"
+    REPLACE = "replace"
+    """Of two files that tell one day the later holds."""
+    KEEP = "keep"
+    """Of two files that tell one day the earlier holds."""
 
 
 class DecisionRefused(ReconciliationError):
@@ -98,6 +103,22 @@ def prepare_close_gap(connection: Connection, break_id: int, reason: str, person
     return _prepare(connection, DecisionKind.CLOSE_GAP, reason, person, at, 0, break_id=break_id)
 
 
+def prepare_choice(
+    connection: Connection, break_id: int, kind: DecisionKind, reason: str, person: str, at: datetime
+) -> int:
+    """Proposes which of two files holds that tell one day: the later (`replace`) or the earlier (`keep`)."""
+    found = connection.scalar(
+        text(
+            "SELECT count(*) FROM reconciliation.break WHERE break_id = :break_id AND class = 'statement_reissued' "
+            "AND closed_on IS NULL"
+        ),
+        {"break_id": break_id},
+    )
+    if not found:
+        raise DecisionRefused(f"break {break_id} is no statement that waits beside an earlier one")
+    return _prepare(connection, kind, reason, person, at, 0, break_id=break_id)
+
+
 def prepare_undo(connection: Connection, match_id: int, reason: str, person: str, at: datetime) -> int:
     """Proposes to take a match back."""
     amount = connection.scalar(
@@ -139,6 +160,9 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
         case DecisionKind.CLOSE_GAP:
             run_id = _close_gap(connection, decision, at)
             return Decided(decision_id, kind, 0, run_id, None, None)
+        case DecisionKind.REPLACE | DecisionKind.KEEP:
+            _close(connection, decision, at)
+            return Decided(decision_id, kind, 0, None, None, None)
         case DecisionKind.UNDO:
             matching.undo(connection, decision.match_id, decision.reason, at)
             return Decided(decision_id, kind, decision.amount_vnd, None, decision.match_id, None)

@@ -48,6 +48,8 @@ class ProblemCode(StrEnum):
     """A balance is given, but impossibly, or twice with different amounts."""
     SUMMARY_MISMATCH = "summary_mismatch"
     """The file states another count or sum of its entries than it holds."""
+    REISSUED = "reissued"
+    """The statement tells a day again with other entries, and what was decided about it cannot be done (yet)."""
     PAGE_GAP = "page_gap"
     """The opening balance of a page is not the closing balance of the page before."""
     DETAIL = "detail"

@@ -151,6 +151,21 @@ statement_entry = Table(
     ),
 )
 
+# Entries that the bank no longer tells since it told their day again; they count no more.
+withdrawn_entry = Table(
+    "withdrawn_entry",
+    metadata,
+    Column("statement_id", BigInteger, primary_key=True),
+    Column("entry_no", Integer, primary_key=True),
+    Column(
+        "decision_id", BigInteger, ForeignKey("reconciliation.decision.decision_id", use_alter=True), nullable=False
+    ),
+    ForeignKeyConstraint(
+        ["statement_id", "entry_no"],
+        ["reconciliation.statement_entry.statement_id", "reconciliation.statement_entry.entry_no"],
+    ),
+)
+
 statement_item = Table(
     "statement_item",
     metadata,
@@ -244,12 +259,18 @@ break_ = Table(
     Column("opened_on", Date, nullable=False),
     Column("closed_on", Date),
     Column("reason", Text),
-    CheckConstraint("(item_id IS NULL) = (class = 'statement_gap')"),
-    CheckConstraint("(statement_id IS NULL) = (class <> 'statement_gap')"),
+    CheckConstraint("(item_id IS NULL) = (class IN ('statement_gap', 'statement_reissued'))"),
+    CheckConstraint("(statement_id IS NULL) = (item_id IS NOT NULL)"),
     CheckConstraint("(closed_on IS NULL) = (reason IS NULL)"),
     CheckConstraint("closed_on >= opened_on"),
     Index("break_open_once_per_item", "item_id", unique=True, postgresql_where=text("closed_on IS NULL")),
-    Index("break_open_once_per_statement", "statement_id", unique=True, postgresql_where=text("closed_on IS NULL")),
+    Index(
+        "break_open_once_per_statement",
+        "statement_id",
+        unique=True,
+        postgresql_where=text("closed_on IS NULL AND class = 'statement_gap'"),
+    ),
+    Index("break_reissued", "statement_id", postgresql_where=text("class = 'statement_reissued'")),
     Index("break_by_item", "item_id"),
 )
 
@@ -294,7 +315,7 @@ decision = Table(
     Column("prepared_at", _INSTANT, nullable=False),
     Column("approved_by", Text),
     Column("approved_at", _INSTANT),
-    CheckConstraint("kind IN ('force', 'write_off', 'close_gap', 'undo')"),
+    CheckConstraint("kind IN ('force', 'write_off', 'close_gap', 'undo', 'replace', 'keep')"),
     CheckConstraint("approved_by <> prepared_by"),
     CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)"),
     Index("decision_by_break", "break_id"),

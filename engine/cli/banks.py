@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from engine import statements
 from engine.cli.adapters import gateway_check, gateway_conformance, gateway_show
-from engine.cli.calling import As, AsJson, ExistingFile, On, day_of, opened
-from engine.cli.printing import print_json, print_result, print_table
+from engine.cli.calling import As, AsJson, ExistingFile, On, Reason, day_of, opened
+from engine.cli.printing import err, print_json, print_result, print_table
 from engine.cli.providers import gateway_providers
 from engine.cli.vectors import gateway_vectors
 from engine.demonstration import month
@@ -20,12 +20,16 @@ from engine.payments import archive, gateways
 from engine.payments.settlement import ImportedStatement, import_statement
 from engine.settings import Settings
 from gateways.simulator.books import read_books
+from reconciliation import decisions
+from reconciliation.decisions import DecisionKind
 from reconciliation.inspection import inspect
 
 gateway_commands = typer.Typer(no_args_is_help=True, help="Ngân hàng và ví.")
 statement_commands = typer.Typer(no_args_is_help=True, help="Sao kê.")
 exchange_commands = typer.Typer(no_args_is_help=True, help="Files to and from banks.")
 simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.")
+_WAITS = "The bank tells a day again with other entries: nothing is stored until two persons have decided break {}."
+
 gateway_commands.command("vectors")(gateway_vectors)
 gateway_commands.command("providers")(gateway_providers)
 gateway_commands.command("show")(gateway_show)
@@ -83,6 +87,28 @@ def statement_import(file: ExistingFile, as_json: AsJson = False) -> None:
     with opened() as installation, installation.database.transaction() as connection:
         imported = import_statement(connection, installation.vault, file, installation.clock().now())
     print_result(_told(imported), as_json)
+    if imported.intake.waits_for:
+        err.print(_WAITS.format(", ".join(map(str, imported.intake.waits_for))))
+        raise typer.Exit(1)
+
+
+@statement_commands.command("replace")
+def statement_replace(break_id: int, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes that of two files that tell one day the later holds; once approved, import it again."""
+    _propose(break_id, DecisionKind.REPLACE, person, reason, as_json=as_json)
+
+
+@statement_commands.command("keep")
+def statement_keep(break_id: int, person: As, reason: Reason, as_json: AsJson = False) -> None:
+    """Proposes that of two files that tell one day the earlier holds; the later is then refused for good."""
+    _propose(break_id, DecisionKind.KEEP, person, reason, as_json=as_json)
+
+
+def _propose(break_id: int, kind: DecisionKind, person: str, reason: str, *, as_json: bool) -> None:
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        decision = decisions.prepare_choice(connection, break_id, kind, reason, person, at)
+    print_result({"decision": decision}, as_json)
 
 
 @statement_commands.command("fetch")
@@ -98,6 +124,7 @@ def _told(imported: ImportedStatement) -> dict[str, object]:
     """What a statement file did, in numbers of payments and receipts and in đồng."""
     return {
         "already": imported.intake.already,
+        "waits_for": list(imported.intake.waits_for),
         "settled": imported.settled,
         "returned": imported.returned,
         "early_lines": imported.early_lines,

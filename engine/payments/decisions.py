@@ -29,6 +29,8 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
             _write_off(connection, decided, at)
         case DecisionKind.UNDO:
             _reverse(connection, decided, at)
+        case DecisionKind.REPLACE | DecisionKind.KEEP:
+            pass  # the file is imported again and finds what was decided
     audit.record(connection, "decision_approved", f"decision {decision_id}", at, kind=decided.kind.value)
     return decided
 

@@ -70,7 +70,7 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
         protect=lambda memo: vault.encrypt("statement_text", memo.encode()),
         recorded_at=at,
     )
-    if loaded.already:
+    if loaded.already or loaded.waits_for:
         return ImportedStatement(loaded, None, 0, 0, ReceiptsApplied(0, 0, 0))
     know_agencies(connection, at)
     run = matching.match_file(connection, loaded.file_id, at)

@@ -87,6 +87,7 @@ BREAKS = {
     BreakClass.RETURNED: (_("Lệnh chi bị hoàn trả"), _("Xin thông tin tài khoản mới rồi chi lại")),
     BreakClass.UNDONE: (_("Đã gỡ khớp"), _("Xem lý do gỡ và khớp lại")),
     BreakClass.STATEMENT_GAP: (_("Sao kê không liền nhau"), _("Tải sao kê còn thiếu")),
+    BreakClass.STATEMENT_REISSUED: (_("Ngân hàng gửi lại sao kê khác"), _("Hai người quyết định dùng sao kê nào")),
 }
 OWNERS = {
     Owner.PAYMENTS: _("Bộ phận chi trả"),

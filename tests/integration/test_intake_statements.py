@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from engine.database import Database
 from engine.vault import Vault
 from reconciliation.breaks import BreakClass, open_breaks
+from reconciliation.decisions import DecisionKind, approve, prepare_choice
 from reconciliation.errors import ProblemCode, StatementRefused
 from reconciliation.intake import AccountRegisteredDifferently, Intake, load_statement, register_account
+from reconciliation.matching import Rule, match_file, undo
 
 ACCOUNT = "8800000000001"
 DAY = date(2026, 11, 2)
@@ -166,12 +168,116 @@ def test_a_statement_told_again_under_another_hash_brings_nothing(
         assert _states(connection) == ["accepted", "accepted"]
 
 
-def test_a_corrected_day_is_refused_and_nothing_overwritten(database: Database, load: Load, tmp_path: Path) -> None:
-    load(Paper(ACCOUNT).statement(tmp_path / "a.xml", DAY, [Line(1_000), Line(2_000)]))
-    corrected = Paper(ACCOUNT).statement(tmp_path / "b.xml", DAY, [Line(1_000), Line(2_001)])
-    assert _refused(load, corrected) == {ProblemCode.BALANCE_MISMATCH}
+def _corrected(tmp_path: Path) -> tuple[Path, Path]:
+    """A day, and the same day told again: two entries are gone, one of two equal ones stays, one is new."""
+    lines = [Line(1_000), Line(1_000), Line(2_000, "PN000000000001"), Line(-300)]
+    return (
+        Paper(ACCOUNT, 500).statement(tmp_path / "a.xml", DAY, lines),
+        Paper(ACCOUNT, 500).statement(tmp_path / "b.xml", DAY, [Line(1_000), Line(-300), Line(2_001)]),
+    )
+
+
+def _decide(database: Database, break_id: int, kind: DecisionKind) -> None:
+    with database.transaction("mai") as connection:
+        decision = prepare_choice(connection, break_id, kind, "asked the bank", "mai", AT)
+    with database.transaction("long") as connection:
+        approve(connection, decision, "long", AT)
+
+
+def _standing(database: Database) -> list[int]:
     with database.transaction() as connection:
-        assert connection.scalar(text("SELECT sum(amount_vnd) FROM reconciliation.statement_entry")) == 3_000
+        return list(
+            connection.scalars(
+                text(
+                    "SELECT CASE sign WHEN 'credit' THEN amount_vnd ELSE -amount_vnd END "
+                    "FROM reconciliation.statement_entry LEFT JOIN reconciliation.withdrawn_entry w "
+                    "USING (statement_id, entry_no) WHERE w.statement_id IS NULL ORDER BY 1"
+                )
+            )
+        )
+
+
+def test_a_day_told_again_waits_and_both_files_are_named(database: Database, load: Load, tmp_path: Path) -> None:
+    first, again = _corrected(tmp_path)
+    load(first)
+    waits = load(again)
+    assert (waits.entries, len(waits.waits_for)) == (0, 1)
+    assert load(again).waits_for == waits.waits_for
+    with database.transaction() as connection:
+        (found,) = open_breaks(connection, DAY + timedelta(days=9))
+        assert (found.break_class, found.break_id) == (BreakClass.STATEMENT_REISSUED, waits.waits_for[0])
+        assert found.keeps_day_open
+        assert "b.xml tells otherwise than a.xml" in found.description
+        assert (found.detail["closing_vnd"], found.detail["earlier_closing_vnd"]) == (3_201, 4_200)
+        assert (found.detail["no_longer_told"], found.detail["new_places"]) == (2, ["Stmt[1]/Ntry[3]"])
+        assert _states(connection) == ["accepted"]
+    assert _standing(database) == [-300, 1_000, 1_000, 2_000]
+
+
+def test_the_later_file_replaces_a_day_when_two_have_decided(database: Database, load: Load, tmp_path: Path) -> None:
+    first, again = _corrected(tmp_path)
+    load(first)
+    (break_id,) = load(again).waits_for
+    _decide(database, break_id, DecisionKind.REPLACE)
+    assert load(again).entries == 1
+    assert load(again).already
+    assert _standing(database) == [-300, 1_000, 2_001]
+    paper = Paper(ACCOUNT, 3_201, sequence=1)
+    assert load(paper.statement(tmp_path / "c.xml", DAY + timedelta(days=1), [Line(5)])).entries == 1
+    with database.transaction() as connection:
+        assert _states(connection) == ["accepted"] * 3
+        assert open_breaks(connection, DAY + timedelta(days=9)) == []
+    # The bank takes the correction back: what had been withdrawn is told anew.
+    lines = [Line(1_000), Line(1_000), Line(2_000, "PN000000000001"), Line(-300)]
+    third = Paper(ACCOUNT, 500).statement(tmp_path / "d.xml", DAY, lines)
+    third.write_text(third.read_text() + "\n")
+    (break_id,) = load(third).waits_for
+    _decide(database, break_id, DecisionKind.REPLACE)
+    assert load(third).entries == 2
+    assert _standing(database) == [-300, 5, 1_000, 1_000, 2_000]
+
+
+def test_the_earlier_file_holds_when_two_have_decided(database: Database, load: Load, tmp_path: Path) -> None:
+    first, again = _corrected(tmp_path)
+    load(first)
+    (break_id,) = load(again).waits_for
+    _decide(database, break_id, DecisionKind.KEEP)
+    assert _refused(load, again) == {ProblemCode.REISSUED}
+    assert _standing(database) == [-300, 1_000, 1_000, 2_000]
+    with database.transaction() as connection:
+        assert open_breaks(connection, DAY + timedelta(days=9)) == []
+
+
+def test_a_day_that_came_to_nothing_is_not_told_twice(database: Database, load: Load, tmp_path: Path) -> None:
+    load(Paper(ACCOUNT, 500).statement(tmp_path / "a.xml", DAY, [Line(1_000), Line(-1_000)]))
+    again = Paper(ACCOUNT, 500).statement(tmp_path / "b.xml", DAY, [Line(1_000), Line(-999)])
+    assert load(again).waits_for != ()
+    assert _standing(database) == [-1_000, 1_000]
+
+
+def test_a_match_on_a_line_that_is_gone_must_be_undone_first(database: Database, load: Load, tmp_path: Path) -> None:
+    first, again = _corrected(tmp_path)
+    with database.transaction() as connection:
+        account = connection.scalar(text("SELECT own_account_id FROM reconciliation.own_account"))
+        connection.execute(
+            text(
+                "INSERT INTO reconciliation.expectation (own_account_id, sign, reference, amount_vnd, due_on, kind) "
+                "VALUES (:account, 'credit', 'PN000000000001', 2000, :on, 'payment')"
+            ),
+            {"account": account, "on": DAY},
+        )
+    loaded = load(first)
+    with database.transaction() as connection:
+        assert match_file(connection, loaded.file_id, AT).matched[Rule.ECHO] == 1
+    (break_id,) = load(again).waits_for
+    _decide(database, break_id, DecisionKind.REPLACE)
+    assert _refused(load, again) == {ProblemCode.REISSUED}
+    with database.transaction() as connection:
+        match_id = connection.execute(text("SELECT match_id FROM reconciliation.match")).scalar_one()
+        undo(connection, match_id, "the bank took it back", AT)
+    assert load(again).entries == 1
+    with database.transaction() as connection:
+        assert [each.line_vnd for each in open_breaks(connection, DAY + timedelta(days=9))] == [None, 1_000, 300]
 
 
 def test_no_account_number_memo_or_name_stands_in_the_database(
