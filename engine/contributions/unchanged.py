@@ -146,13 +146,13 @@ SELECT e.employer_id, e.unit_code, c.declaration_id AS before_id, d.cycle_months
         nextval(pg_get_serial_sequence('engine.notice', 'notice_no')) END AS notice_no,
     look.alone
 FROM (
-    SELECT c.employer_id, c.declaration_id, c.number
-    FROM engine.declaration c
-    WHERE c.period = :before AND c.number = (
-            SELECT max(m.number) FROM engine.declaration m
-            WHERE m.employer_id = c.employer_id AND m.period = c.period)
-        AND NOT EXISTS (
-            SELECT FROM engine.declaration n WHERE n.employer_id = c.employer_id AND n.period >= :period)
+    SELECT e.employer_id, e.unit_code, c.declaration_id, c.number
+    FROM engine.declaration c JOIN engine.employer e USING (employer_id)
+    WHERE c.period = :before AND NOT EXISTS (
+        SELECT FROM engine.declaration n
+        WHERE n.employer_id = c.employer_id
+            AND (n.period >= :period OR (n.period = c.period AND n.number > c.number)))
+    ORDER BY e.unit_code LIMIT :limit
 ) c
 JOIN engine.employer e USING (employer_id)
 JOIN engine.employer_detail d ON d.employer_id = e.employer_id AND upper_inf(d.recorded_during)
@@ -176,7 +176,6 @@ CROSS JOIN LATERAL (
                 SELECT coalesce(sum(a.amount_vnd), 0) FROM engine.allocation a WHERE a.receipt_id = r.receipt_id))
         AS alone
 ) look
-ORDER BY e.unit_code LIMIT :limit
 """
 
 _DECLARATIONS = """
@@ -233,6 +232,11 @@ FROM chosen_employer e JOIN engine.person_dues p ON p.declaration_id = e.before_
 
 # What `notice_rows.rows_of` counts one by one, for employers without arrears and without money ahead.
 _NOTICES = f"""
+WITH last AS MATERIALIZED (
+    SELECT DISTINCT ON (n.employer_id) n.employer_id, n.issued_at, n.rows -> 'carried_out' AS carried_out
+    FROM engine.notice n JOIN chosen_employer e USING (employer_id) WHERE NOT e.alone
+    ORDER BY n.employer_id, n.issued_at DESC, n.notice_no DESC
+)
 INSERT INTO engine.notice (notice_no, payment_code, employer_id, declaration_id, due_on, carried_in_vnd,
     late_charge_vnd, surplus_vnd, adjustments_vnd, amount_vnd, rows, account_ids, issued_at)
 SELECT e.notice_no, {reference_sql(PREFIX, "e.notice_no")}, e.employer_id, e.declaration_id, c.due_on,
@@ -250,10 +254,7 @@ SELECT e.notice_no, {reference_sql(PREFIX, "e.notice_no")}, e.employer_id, e.dec
     ARRAY(SELECT collection_account_id FROM engine.collection_account ORDER BY 1), :at
 FROM chosen_employer e
 JOIN engine.declaration c ON c.declaration_id = e.declaration_id
-LEFT JOIN LATERAL (
-    SELECT n.issued_at, n.rows -> 'carried_out' AS carried_out FROM engine.notice n
-    WHERE n.employer_id = e.employer_id ORDER BY n.issued_at DESC, n.notice_no DESC LIMIT 1
-) last ON true
+LEFT JOIN last ON last.employer_id = e.employer_id
 CROSS JOIN LATERAL (
     SELECT coalesce(last.carried_out, '{{"staff": 0, "surplus_vnd": 0, "principal": {{}}, "charge": {{}},
         "by_status": {{}}, "days_late": 0}}') AS carried_in
