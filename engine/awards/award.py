@@ -98,7 +98,7 @@ def _pension(claim: Claim, decided_on: date, law: Parameters) -> Decision:
     decision = assess_pension(facts, starts_on, law)
     if decision.reason is not None:
         return Decision((), decision.reason.value, decision.record)
-    days = [day for day in _adjustment_days(law) if starts_on < day <= decided_on]
+    days = [day for day in adjustment_days(law) if starts_on < day <= decided_on]
     (first_month, end_month), *later = _stretches(starts_on, days, None)
     amounts = [Amount(first_month, end_month, decision.amount_vnd)]
     for from_month, end_month in later:
@@ -114,7 +114,7 @@ def _pension(claim: Claim, decided_on: date, law: Parameters) -> Decision:
 def _running_pension(claim: Claim, decided_on: date, law: Parameters) -> Decision:
     """A pension taken over: the amount paid before the last adjustment, and what that adjustment makes of it."""
     starts_on = _given(claim.starts_on)
-    adjusted_on = max(day for day in _adjustment_days(law) if day <= decided_on)
+    adjusted_on = max(day for day in adjustment_days(law) if day <= decided_on)
     if starts_on >= adjusted_on:
         raise FactsImpossible("starts_on", "a pension that began after the last adjustment is claimed as a new one")
     adjusted = adjust_pension(
@@ -204,7 +204,7 @@ def _stretches(starts_on: date, changes: Sequence[date], end: date | None) -> li
     return list(zip(cuts, [*cuts[1:], end], strict=True))
 
 
-def _adjustment_days(law: Parameters) -> list[date]:
+def adjustment_days(law: Parameters) -> list[date]:
     """Days on which running pensions were adjusted."""
     return [value.starts_on for value in law.parameter("pension_adjustment").values]
 

@@ -5,14 +5,15 @@ has to look at.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.range import Range
-from sqlalchemy import ARRAY, Connection, Select, Table, Uuid, any_, func, literal, select
+from sqlalchemy import ARRAY, Connection, Select, Table, Uuid, any_, func, literal, select, text
 
 from engine.awards import workbook as form
 from engine.awards.claim import Claim, Relative, Stretch
@@ -77,6 +78,38 @@ def write_facts(connection: Connection, facts: Facts, recorded_at: datetime) -> 
         (
             {"person_id": deceased, "relative_person_id": relative, **columns, **known}
             for (deceased, relative), columns in facts.relations.items()
+        ),
+    )
+
+
+def replace_history(
+    connection: Connection, person_id: UUID, periods: Sequence[Mapping[str, Any]], recorded_at: datetime
+) -> None:
+    """Puts a corrected history of contributions in place of what was known; without periods nothing changes."""
+    if not periods:
+        return
+    connection.execute(
+        text("""
+            UPDATE engine.contribution_period SET recorded_during = tstzrange(lower(recorded_during), :at)
+            WHERE person_id = :person AND upper_inf(recorded_during)"""),
+        {"at": recorded_at, "person": person_id},
+    )
+    copy_rows(
+        connection,
+        tables.contribution_period,
+        (
+            {
+                "person_id": person_id,
+                "months": Range(
+                    date.fromisoformat(period["first_month"]), date.fromisoformat(period["end_month"]), bounds="[)"
+                ),
+                "regime": period["regime"],
+                "wage_vnd": period["wage_vnd"],
+                "coefficient": period["coefficient"] and Decimal(period["coefficient"]),
+                "seniority_percent": period["seniority_percent"] and Decimal(period["seniority_percent"]),
+                "recorded_during": Range(recorded_at, None, bounds="[)"),
+            }
+            for period in periods
         ),
     )
 

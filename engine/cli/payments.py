@@ -9,13 +9,13 @@ import typer
 from sqlalchemy import Connection, text
 
 from engine import sending
-from engine.awards import adjustment, suspension
+from engine.awards import adjustment, correction, suspension
 from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
-from engine.payments import deaths, gateways, lists, planning, run, suspensions, validation
+from engine.payments import deaths, gateways, lists, overpayments, planning, run, suspensions, validation
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -47,6 +47,33 @@ def award_adjust(
     with opened() as installation, installation.database.transaction(person) as connection:
         result = adjustment.adjust_running(connection, on.date(), Parameters.load(), installation.clock().now())
     print_result(asdict(result), as_json)
+
+
+@award_commands.command("correct")
+def award_correct(
+    file: ExistingFile,
+    evidence: Annotated[str, typer.Option(help="The document that proves the corrected facts.")],
+    person: As,
+    as_json: AsJson = False,
+) -> None:
+    """Hồ sơ điều chỉnh: a workbook of claims with corrected facts; proposes the difference of every month."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        clock = installation.clock()
+        proposed = correction.propose_corrections(
+            connection, installation.vault, file, evidence, clock.today(), clock.now()
+        )
+    rows = [asdict(each) for each in proposed]
+    print_json(rows) if as_json else print_table("", rows)
+
+
+@award_commands.command("approve-correction")
+def award_approve_correction(version_no: int, person: As, as_json: AsJson = False) -> None:
+    """Duyệt hồ sơ điều chỉnh: back pay goes with the next run, what was too much becomes recoverable."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        awards = correction.approve_correction(connection, version_no, at)
+        overpaid, overpaid_vnd = overpayments.follow_lowered_amounts(connection, at)
+    print_result({"awards": awards, "overpaid": overpaid, "overpaid_vnd": overpaid_vnd}, as_json)
 
 
 @award_commands.command("suspend")

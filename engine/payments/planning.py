@@ -147,12 +147,16 @@ def _stage_back_pay(connection: Connection, period: date, pay_on: date, at: date
     ).all()
     for month in months:
         _stage_due(connection, month, pay_on, at)
-    # A month that no run paid at all is planned by a run of its own, unless it waited for a resumption.
+    # A month that no run paid at all is planned by a run of its own, unless it waited for a resumption or a correction.
     connection.execute(
         text("""
             DELETE FROM due WHERE part = 1 AND entitled_month < :period AND NOT EXISTS (
                 SELECT FROM engine.suspension s WHERE s.award_id = due.award_id AND s.from_month <= due.entitled_month
-                    AND s.resumed_at <= :at)"""),
+                    AND s.resumed_at <= :at)
+              AND NOT EXISTS (
+                SELECT FROM engine.correction c JOIN engine.claim_version v USING (version_no)
+                WHERE c.award_id = due.award_id AND v.approved_at <= :at
+                    AND due.entitled_month = ANY(c.months_added))"""),
         {"period": period, "at": at},
     )
 
