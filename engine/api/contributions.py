@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from engine.contributions.account import debits_on
 from engine.contributions.notices import notice_document
+from engine.contributions.online import announced_vnd
 from engine.errors import NotFound
 from engine.law.parameters import Parameters
 from engine.vault import Vault
@@ -22,6 +23,7 @@ class NoticeSummary:
 
     `principal_outstanding_vnd` is what nothing has been allocated to of the month's dues,
     `late_charge_outstanding_vnd` the charge for lateness up to the day; `outstanding_vnd` is both.
+    `announced_vnd` is what wallets and payment pages say was paid and no settlement file has shown yet.
     """
 
     notice_no: int
@@ -35,6 +37,7 @@ class NoticeSummary:
     principal_outstanding_vnd: int
     late_charge_outstanding_vnd: int
     outstanding_vnd: int
+    announced_vnd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ def list_notices(
             ORDER BY n.notice_no {"DESC" if latest_first else "ASC"} LIMIT :limit"""),
         {"employer_id": employer_id, "after": after or 0, "limit": limit},
     ).all()
-    owed = _owed_by_declaration(connection, {row.employer_id for row in rows}, today)
+    employers = {row.employer_id for row in rows}
+    owed = _owed_by_declaration(connection, employers, today)
+    announced = announced_vnd(connection, list(employers))
     found = []
     for row in rows:
         told = row._asdict()
@@ -94,6 +99,7 @@ def list_notices(
                 principal_outstanding_vnd=principal_vnd,
                 late_charge_outstanding_vnd=late_charge_vnd,
                 outstanding_vnd=principal_vnd + late_charge_vnd,
+                announced_vnd=announced.get(row.notice_no, 0),
             )
         )
     return found

@@ -22,6 +22,7 @@ from engine import audit
 from engine.contributions.account import Debit, debits_on
 from engine.contributions.dues import FUND_LABELS
 from engine.contributions.employer import Employer, employer_on
+from engine.contributions.online import announced_vnd
 from engine.errors import NotFound
 from engine.law.due_dates import days_late, evasion
 from engine.law.findings import Record, number_text
@@ -159,7 +160,8 @@ def _evasion_from(month: LateMonth, urged_on: date, law: Parameters) -> date:
 def urge(connection: Connection, on: date, at: datetime, law: Parameters) -> list[int]:
     """Đôn đốc: writes to every employer that is late on a day; returns the numbers of the letters.
 
-    An employer that was written to this month is not written to again.
+    An employer that was written to this month is not written to again, nor one that has paid all of it online and
+    whose money a settlement file has yet to show.
     """
     letters = []
     for employer in _with_overdue(connection, on):
@@ -171,7 +173,8 @@ def urge(connection: Connection, on: date, at: datetime, law: Parameters) -> lis
             for month in months_owed(connection, employer.employer_id, on, law)
             if month.status is not Lateness.NOT_DUE
         ]
-        if late:
+        owed_vnd = sum(month.principal_vnd + month.charge_vnd for month in late)
+        if owed_vnd > sum(announced_vnd(connection, [employer.employer_id]).values()):
             letters.append(_write(connection, employer, late, on, at, law))
     audit.record(connection, "urged", f"{on:%Y-%m}", at, letters=len(letters))
     return letters

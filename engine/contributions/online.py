@@ -327,9 +327,9 @@ def gateways_for_payers(connection: Connection) -> list[tuple[str, str, str]]:
     return [(row.gateway, row.adapter, row.bank_name) for row in rows]
 
 
-def announced_vnd(connection: Connection, employer_id: UUID) -> dict[int, int]:
+def announced_vnd(connection: Connection, employers: Sequence[UUID]) -> dict[int, int]:
     """By notice: what providers say was paid and no settlement file has brought yet, in đồng."""
-    rows = connection.execute(_ANNOUNCED, {"employer_id": employer_id})
+    rows = connection.execute(_ANNOUNCED, {"employers": employers})
     return {row.notice_no: row.amount_vnd for row in rows}
 
 
@@ -394,7 +394,7 @@ _GATEWAYS = text("""
 _ANNOUNCED = text("""
     SELECT n.notice_no, sum(o.amount_vnd)::bigint AS amount_vnd
     FROM engine.online_order o JOIN engine.notice n USING (notice_id)
-    WHERE n.employer_id = :employer_id AND o.state = 'success'
+    WHERE n.employer_id = ANY (:employers) AND o.state = 'success'
         AND NOT EXISTS (SELECT FROM engine.receipt r WHERE r.order_id = o.order_id)
     GROUP BY n.notice_no
 """)

@@ -27,14 +27,14 @@ _SHOWN = 36
 def show_home(
     request: Request, user: Employer, session: TheSession, installation: TheInstallation, connection: Reading
 ) -> Response:
-    employer_id, today = _own(user.subject), clock_of(connection).today()
+    employer_id, today = own(user.subject), clock_of(connection).today()
     notices = list_notices(connection, today, employer_id=employer_id, latest_first=True, limit=_SHOWN)
     return pages.render(
         request,
         "employer/home.html",
         notices=[(notice, state_of(notice, today), (notice.due_on - today).days) for notice in notices],
         receipts=list_receipts(connection, employer_id=employer_id, latest_first=True, limit=_SHOWN),
-        stands=_position(connection, employer_id, today),
+        stands=standing(connection, employer_id, today),
         today=today,
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
@@ -50,7 +50,7 @@ def show_one_notice(
     connection: Reading,
     notice_no: int,
 ) -> Response:
-    employer_id, today = _own(user.subject), clock_of(connection).today()
+    employer_id, today = own(user.subject), clock_of(connection).today()
     document = show_notice(connection, installation.vault, notice_no, employer_id)
     (summary,) = list_notices(connection, today, employer_id=employer_id, after=notice_no - 1, limit=1)
     return pages.render(
@@ -61,7 +61,7 @@ def show_one_notice(
         state_now=state_of(summary, today),
         days_left=(summary.due_on - today).days,
         today=today,
-        qr=_drawn(document["qr"]) if document["qr"] else None,
+        qr=drawn(document["qr"]) if document["qr"] else None,
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
     )
@@ -70,7 +70,7 @@ def show_one_notice(
 @router.get("/notices/{notice_no}/pdf")
 def download_notice(user: Employer, installation: TheInstallation, connection: Reading, notice_no: int) -> Response:
     """The notice as it is printed."""
-    document = show_notice(connection, installation.vault, notice_no, _own(user.subject))
+    document = show_notice(connection, installation.vault, notice_no, own(user.subject))
     name = f"thong-bao-dong-{notice_no}.pdf"
     return Response(
         notice_pdf(document),
@@ -83,6 +83,8 @@ def state_of(notice: NoticeSummary, today: date) -> str:
     """Where a notice stands, as one of `wording.NOTICE_STATES`."""
     if notice.outstanding_vnd == 0:
         return "paid"
+    if notice.announced_vnd >= notice.outstanding_vnd:
+        return "announced"
     if notice.principal_outstanding_vnd == 0:
         return "charge_owed"
     if today > notice.due_on:
@@ -90,12 +92,14 @@ def state_of(notice: NoticeSummary, today: date) -> str:
     return "open" if notice.principal_outstanding_vnd == notice.dues_vnd else "partly_paid"
 
 
-def _own(subject: UUID | None) -> UUID:
+def own(subject: UUID | None) -> UUID:
+    """The employer that a user of one stands for."""
     assert subject is not None  # noqa: S101  an employer's user always names the employer
     return subject
 
 
-def _position(connection: Connection, employer_id: UUID, today: date) -> Position | None:
+def standing(connection: Connection, employer_id: UUID, today: date) -> Position | None:
+    """What an employer owes and has paid ahead; None if it is not on record for the day."""
     unit_code = connection.scalar(
         text("SELECT unit_code FROM engine.employer WHERE employer_id = :id"), {"id": employer_id}
     )
@@ -103,7 +107,7 @@ def _position(connection: Connection, employer_id: UUID, today: date) -> Positio
     return position(connection, employer, today, Parameters.load()) if employer else None
 
 
-def _drawn(content: str) -> Markup:
+def drawn(content: str) -> Markup:
     """The QR code as a drawing inside the page: made of digits and our own text, so nothing in it can be markup."""
     drawing = segno.make(content, error="m", micro=False).svg_inline(
         border=4, omitsize=True, svgclass=None, lineclass=None

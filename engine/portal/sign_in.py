@@ -65,7 +65,7 @@ def sign_in(
     form_token: Annotated[str, Form(max_length=80)],
 ) -> Response:
     """Begins a new session for the chosen user; the visitor's session ends, so none can be planted."""
-    _require_own_form(session, form_token, installation)
+    require_own_form(session, form_token, installation)
     chosen = next((each for _scene, each in demonstration_users(connection) if each.code == user), None)
     if not is_demonstration(connection) or chosen is None:
         raise NotFound("there is no such user")
@@ -83,14 +83,15 @@ def sign_out(
     form_token: Annotated[str, Form(max_length=80)],
 ) -> Response:
     """Ends the session wherever its cookie may be by now."""
-    _require_own_form(session, form_token, installation)
+    require_own_form(session, form_token, installation)
     _end(session, installation)
     response = RedirectResponse(pages.address(request, "/sign-in"), HTTPStatus.SEE_OTHER)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 
 
-def _require_own_form(session: Session | None, form_token: str, installation: Installation) -> None:
+def require_own_form(session: Session | None, form_token: str, installation: Installation) -> None:
+    """Refuses a form that does not carry the token of the visit that it comes from."""
     if session is None or not session.owns_form(form_token, installation.vault):
         raise FormExpired(FormExpired.__doc__)
 

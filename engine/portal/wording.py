@@ -108,8 +108,39 @@ NOTICE_STATES = {
     "paid": Look(_("Đã nộp đủ"), "good", "check"),
     "partly_paid": Look(_("Còn thiếu"), "wait", "pause"),
     "open": Look(_("Chờ nộp"), "quiet", "ring"),
+    "announced": Look(_("Đã nộp, chờ đối soát"), "moving", "arrow"),
     "charge_owed": Look(_("Còn nợ tiền chậm đóng"), "wait", "pause"),
     "overdue": Look(_("Quá hạn"), "bad", "cross"),
+}
+
+
+class OrderState(NamedTuple):
+    """Where an online payment stands, and what the employer can do."""
+
+    look: Look
+    advice: str
+
+
+ORDER_STATES = {
+    "waiting": OrderState(
+        Look(_("Chờ thanh toán"), "quiet", "ring"),
+        _("Hãy hoàn tất ở trang thanh toán trong 15 phút. Trang này tự cập nhật khi có kết quả."),
+    ),
+    "asked_about": OrderState(
+        Look(_("Đang tra soát"), "wait", "pause"),
+        _("Chưa rõ kết quả và đang hỏi nơi thanh toán. Nếu tài khoản đã bị trừ tiền thì không cần nộp lại."),
+    ),
+    "announced": OrderState(
+        Look(_("Đã nộp, chờ đối soát"), "moving", "arrow"),
+        _("Nơi thanh toán báo đã nhận tiền. Tiền được ghi thu khi có tệp đối soát, thường là hôm sau."),
+    ),
+    "received": OrderState(
+        Look(_("Đã thu"), "good", "check"), _("Tiền đã được ghi thu và phân bổ theo thứ tự luật định.")
+    ),
+    "returned": OrderState(
+        Look(_("Đã hoàn lại"), "wait", "back"), _("Nơi thanh toán báo đã trả lại tiền cho người nộp.")
+    ),
+    "failed": OrderState(Look(_("Không thành công"), "bad", "cross"), _("Chưa có tiền nào được nộp bằng lệnh này.")),
 }
 OUTCOMES = {
     "approved": _("Đã duyệt"),
@@ -222,6 +253,9 @@ PARAMETERS = {
     "run": _("Đợt chi trả: không quá 40 ký tự"),
     "state": _("Trạng thái: chọn một trạng thái trong danh sách"),
     "cursor": _("Vị trí trong danh sách: đi lại từ đầu danh sách"),
+    "amount": _("Số tiền: không quá 30 ký tự"),
+    "gateway": _("Nơi thanh toán: chọn một nơi trong danh sách"),
+    "go": _("Cách mở trang: dùng đường dẫn trên trang trước"),
     "user": _("Người dùng: chọn một người trong danh sách"),
     "form_token": _("Mã của biểu mẫu: mở lại trang rồi gửi lại"),
 }

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from gateways.simulator import momo, payos, vnpay, zalopay
@@ -131,7 +132,17 @@ def _customer_doors(purse: Purse, faults: Faults, answered: Answered, now: Calla
     @router.get("/paymentv2/vpcpay.html")
     def vnpay_page(request: Request) -> Response:
         status = vnpay.open_page(purse, request.url.query)
-        return Response("<html><body>VNPAY</body></html>", status, media_type="text/html")
+        return Response(vnpay.page(request.query_params.get("vnp_TxnRef", "")), status, media_type="text/html")
+
+    @router.post("/paymentv2/{reference}/{ending}")
+    def vnpay_payer(reference: str, ending: Literal["paid", "cancelled"]) -> Response:
+        """The payer pays or cancels: the merchant is told, and the browser is sent back to it."""
+        order = _known(purse, vnpay.NAME, "collection", reference)
+        if order.stage is Stage.WORKING:
+            purse.decide(order, Stage.DONE if ending == "paid" else Stage.REFUSED)
+            if purse.merchant(vnpay.NAME).get("notification_url"):
+                _notify(purse, order, ToTell(provider="vnpay", reference=reference))
+        return RedirectResponse(vnpay.way_back(purse, order), 303)
 
     return router
 

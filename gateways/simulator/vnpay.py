@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -35,8 +36,29 @@ def open_page(purse: Purse, query: str) -> int:
     with purse.lock:
         if purse.find(NAME, "collection", fields["vnp_TxnRef"]) is None:
             about = {"text": fields["vnp_OrderInfo"], "made": fields["vnp_CreateDate"]}
+            about["return_url"] = fields.get("vnp_ReturnUrl", "")
             purse.take(NAME, "collection", fields["vnp_TxnRef"], wire // 100, fields["vnp_TxnRef"], about)
     return 200
+
+
+def page(reference: str) -> str:
+    """What the payer sees: what is paid, and the two ways out."""
+    if not re.fullmatch(r"[A-Za-z0-9]+", reference):
+        return "<!doctype html><title>VNPAY</title>"
+    ways = "".join(
+        f'<form method="post" action="/paymentv2/{reference}/{ending}"><button>{word}</button></form>'
+        for ending, word in (("paid", "Thanh toán"), ("cancelled", "Hủy"))
+    )
+    return (
+        '<!doctype html><html lang="vi"><head><meta charset="utf-8"><title>VNPAY (mô phỏng)</title></head>'
+        f"<body><h1>VNPAY (mô phỏng)</h1><p>{reference}</p>{ways}</body></html>"
+    )
+
+
+def way_back(purse: Purse, order: Order) -> str:
+    """The merchant's address for the payer's browser, with what VNPAY adds to it."""
+    query = notification(purse, order, amount_vnd=order.amount_vnd, key=purse.merchant(NAME)["hash_secret"])
+    return f"{order.about.get('return_url') or '/'}?{query}"
 
 
 def answer(purse: Purse, body: bytes) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from sqlalchemy import Engine, text
 
 from engine.api.contributions import list_receipts
 from engine.contributions.collection import open_provider_account
+from engine.contributions.lateness import urge
 from engine.contributions.online import INQUIRE_COLLECTION, OnlineOrder, Wish, announced_vnd, begin, list_orders
 from engine.database import Database
 from engine.demonstration import month
 from engine.errors import NotAllowed, NotFound, WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
+from engine.law.parameters import Parameters
 from engine.payments import gateways
 from engine.payments.settlement import ImportedStatement, import_statement
 from engine.settings import Settings
@@ -130,7 +132,7 @@ class Shop:
 
     def announced(self) -> dict[int, int]:
         with self.installation.database.transaction() as connection:
-            return announced_vnd(connection, self.employer_id)
+            return announced_vnd(connection, [self.employer_id])
 
     def cases(self) -> list[str]:
         with self.installation.database.transaction() as connection:
@@ -205,6 +207,9 @@ def test_paid_twice_or_in_parts_is_the_employers_money(shop: Shop) -> None:
         shop.pay(order)
         shop.tell(order)
     assert shop.announced() == {1: DUES + part}
+    with shop.installation.database.transaction("lan") as connection:
+        # Late by then, and not urged.
+        assert urge(connection, DUE_ON + timedelta(days=5), builders.AT, Parameters.load()) == []
     assert shop.settle("vnpay", builders.AT.date()).receipts.receipts == 2
     row = shop.world.row()
     assert (row.received_vnd, row.receivable_vnd, row.surplus_vnd) == (DUES + part, 0, part)
