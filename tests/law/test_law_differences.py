@@ -1,7 +1,9 @@
 """Late knowledge yields a difference for each month, and both decisions keep their findings."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,37 @@ def test_an_allowance_that_should_have_ended_is_recoverable() -> None:
         ("2026-09", -1_265_000),
         ("2026-10", -1_265_000),
     ]
+
+
+@pytest.mark.parametrize(
+    ("corrected_child", "months", "rule"),
+    [
+        # Left alone: 70 instead of 50 percent of 2,340,000, and of 2,530,000 since July (Law 41/2024 Article 87(1)).
+        ({"alone": True}, [("2026-05", 468_000), ("2026-06", 468_000), ("2026-07", 506_000)], "survivor_monthly"),
+        # Of full age at the death: nothing was due.
+        (
+            {"birth_date": date(2005, 3, 1)},
+            [("2026-05", -1_170_000), ("2026-06", -1_170_000), ("2026-07", -1_265_000)],
+            "survivor_relative",
+        ),
+    ],
+)
+def test_a_corrected_relative_changes_every_month_with_findings_on_both_sides(
+    corrected_child: dict[str, Any], months: list[tuple[str, int]], rule: str
+) -> None:
+    mended = replace(FAMILY, relatives=[replace(FAMILY.relatives[0], **corrected_child)])
+    records = [
+        Recorded(date(2026, 7, 1), LivingAllowance(FAMILY, "An")),
+        Recorded(date(2026, 7, 20), LivingAllowance(mended, "An")),
+    ]
+
+    found = recompute(
+        lambda day: allowance_entitlement(as_known(records, day)), date(2026, 7, 1), date(2026, 7, 20), LAW
+    )
+
+    assert [(str(one.month), one.difference_vnd) for one in found.months] == months
+    for side in (found.before, found.after):
+        assert rule in {finding.step.rule for finding in side.findings}
 
 
 def test_knowledge_cannot_lie_before_the_decision() -> None:
