@@ -59,7 +59,14 @@ def gateway_conformance(
         finally:
             bench.close()
     told: list[dict[str, Any]] = [
-        {"case": row.number, "title": row.title, "passed": row.passed, "problems": list(row.problems)} for row in rows
+        {
+            "case": row.number,
+            "title": row.title,
+            "passed": row.passed,
+            "problems": list(row.problems),
+            "not_for": row.not_for,
+        }
+        for row in rows
     ]
     print_json(told) if as_json else print_table(adapter, told)
     raise typer.Exit(0 if all(row.passed for row in rows) else 1)

@@ -5,10 +5,11 @@ bench keeps one simulator for the whole suite; references are the suite's and ne
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
 from gateways.contract import Outcome
 
@@ -58,6 +59,9 @@ class Limits:
 
 class Bench(ABC):
     """Made with a directory of its own, closed at the end. A generator of problems yields none where all is well."""
+
+    not_for: ClassVar[Mapping[int, str]] = {}
+    """Cases that cannot be tried on this adapter, by number, and why."""
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from gateways.simulator import momo, payos, vnpay, zalopay
+from gateways.simulator import mbbank, momo, payos, vnpay, zalopay
 from gateways.simulator.errors import Contradiction
 from gateways.simulator.faults import Call, Fault, Faults, Plan, Subject
 from gateways.simulator.purse import Order, Purse, Stage
@@ -23,7 +23,7 @@ from gateways.simulator.settlements import settlement_file
 from gateways.simulator.wire import told
 
 Answered = Callable[[Plan | None, Callable[[], Response]], Awaitable[Response]]
-Provider = Literal["momo", "zalopay", "vnpay", "payos"]
+Provider = Literal["momo", "zalopay", "vnpay", "payos", "mbbank"]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REFERENCES = ("orderId", "app_trans_id", "partner_order_id", "m_refund_id", "vnp_TxnRef", "referenceId", "orderCode")
 _INQUIRIES = ("query", "txn", "querydr")
@@ -125,6 +125,14 @@ def _customer_doors(purse: Purse, faults: Faults, answered: Answered, now: Calla
 
         return await worked(request, work)
 
+    @router.api_route(f"{mbbank.PREFIX}/{{path:path}}", methods=["GET", "POST"])
+    async def mbbank_api(request: Request) -> Response:
+        def work(books: Purse, body: bytes) -> Response:
+            status, fields = mbbank.answer(books, request.url.path, request.url.query, request.headers, body)
+            return told(status, **fields)
+
+        return await worked(request, work)
+
     @router.post("/merchant_webapi/api/transaction")
     async def vnpay_api(request: Request) -> Response:
         return await worked(request, lambda books, body: told(200, **vnpay.answer(books, body)))
@@ -180,6 +188,8 @@ def _control_door(purse: Purse) -> APIRouter:
 
 def _notify(purse: Purse, order: Order, what: ToTell) -> dict[str, Any]:
     merchant = purse.merchant(what.provider)
+    if what.provider not in _SECRET_OF:
+        raise Contradiction(f"{what.provider} tells nothing of its own accord")
     address = str(order.about.get("notification_url") or merchant.get("notification_url", ""))
     if urlsplit(address).hostname not in _LOOPBACK:
         raise Contradiction("a simulator calls this machine only")
@@ -221,14 +231,15 @@ def _call_of(request: Request, body: bytes) -> tuple[Call, str, dict[str, Any]]:
     inquiry = request.method == "GET" or path.rsplit("/", 1)[-1] in _INQUIRIES or "query" in path
     inquiry = inquiry or fields.get("vnp_Command") == "querydr"
     named = [str(fields[name]) for name in _REFERENCES if name in fields]
-    asked = parse_qs(request.url.query).get("referenceId", [])
-    reference = (named or asked or [path.rsplit("/", 1)[-1]])[0]
+    asked = parse_qs(request.url.query)
+    beside = [*asked.get("referenceId", []), *asked.get("transactionId", []), request.headers.get("transactionid", "")]
+    reference = (named or [one for one in beside if one] or [path.rsplit("/", 1)[-1]])[0]
     return (Call.INQUIRE if inquiry else Call.SUBMIT), reference, fields
 
 
 def _number_of(purse: Purse, reference: str, fields: dict[str, Any]) -> str:
     """The account or wallet a call is about: in the call, or in what was asked before."""
-    for name in ("toAccountNumber", "m_u_id", "phone"):
+    for name in ("toAccountNumber", "creditResourceNumber", "m_u_id", "phone"):
         if name in fields:
             return str(fields[name])
     if "disbursementMethod" in fields:

@@ -11,8 +11,14 @@ from datetime import date, datetime, timedelta, timezone
 from gateways.simulator.purse import Purse, Stage
 
 _VIET_NAM = timezone(timedelta(hours=7))
-_TITLES = {"momo": "MoMo", "zalopay": "ZaloPay", "vnpay": "VNPAY", "payos": "payOS"}
-_MERCHANT = {"momo": "partner_code", "zalopay": "app_id", "vnpay": "terminal", "payos": "client_id"}
+_TITLES = {"momo": "MoMo", "zalopay": "ZaloPay", "vnpay": "VNPAY", "payos": "payOS", "mbbank": "MB"}
+_MERCHANT = {
+    "momo": "partner_code",
+    "zalopay": "app_id",
+    "vnpay": "terminal",
+    "payos": "client_id",
+    "mbbank": "debit_account",
+}
 _STATES = {Stage.DONE: "Thành công", Stage.RETURNED: "Hoàn trả"}
 _HEADER = ("Thời gian giao dịch", "Mã đơn hàng", "Mã giao dịch", "Số tiền giao dịch", "Phí giao dịch", "Trạng thái")
 
