@@ -116,6 +116,34 @@ def _owed_by_declaration(connection: Connection, employers: Iterable[UUID], on: 
     return owed
 
 
+@dataclass(frozen=True, slots=True)
+class CorrectionSummary:
+    """A month declared again: what that added (truy thu) and took away, in đồng."""
+
+    declaration_no: str
+    period: date
+    accepted_at: datetime
+    due_on: date
+    added_vnd: int
+    taken_away_vnd: int
+
+
+def list_corrections(connection: Connection, employer_id: UUID, *, limit: int) -> list[CorrectionSummary]:
+    """Months that an employer declared again, the latest first."""
+    rows = connection.execute(
+        text("""
+            SELECT c.declaration_no, c.period, c.accepted_at, c.due_on,
+                   (SELECT coalesce(sum(employee_vnd + employer_vnd), 0)::bigint FROM engine.dues
+                    WHERE declaration_id = c.declaration_id) AS added_vnd,
+                   (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM engine.receipt
+                    WHERE declaration_id = c.declaration_id) AS taken_away_vnd
+            FROM engine.declaration c WHERE c.employer_id = :employer_id AND c.number > 1
+            ORDER BY c.accepted_at DESC, c.declaration_no DESC LIMIT :limit"""),
+        {"employer_id": employer_id, "limit": limit},
+    )
+    return [CorrectionSummary(**row._asdict()) for row in rows]
+
+
 def show_notice(connection: Connection, vault: Vault, notice_no: int, employer_id: UUID | None) -> dict[str, Any]:
     """All that stands on a notice. Another employer's notice is as unknown as none."""
     owner = connection.scalar(

@@ -10,17 +10,22 @@ from markupsafe import Markup
 from sqlalchemy import Connection, text
 
 from engine.api.asking import Employer, Reading, TheInstallation, TheSession
-from engine.api.contributions import NoticeSummary, list_notices, list_receipts, show_notice
+from engine.api.contributions import NoticeSummary, list_corrections, list_notices, list_receipts, show_notice
 from engine.contributions.employer import employer_on
+from engine.contributions.lateness import months_owed
 from engine.contributions.notices import Position, notice_pdf, position
 from engine.installation import clock_of
 from engine.law.parameters import Parameters
-from engine.portal import pages
+from engine.portal import pages, wording
+from ledger.statement import statement
+from ledger.window import Window
 
 router = APIRouter(prefix="/employer")
 
 _SHOWN = 36
 """Notices and receipts on the page, the latest: three years of months."""
+_LINES_SHOWN = 500
+"""Lines of one account on the page."""
 
 
 @router.get("")
@@ -35,6 +40,31 @@ def show_home(
         notices=[(notice, state_of(notice, today), (notice.due_on - today).days) for notice in notices],
         receipts=list_receipts(connection, employer_id=employer_id, latest_first=True, limit=_SHOWN),
         stands=standing(connection, employer_id, today),
+        today=today,
+        user=user,
+        form_token=session.form_token(installation.vault) if session else "",
+    )
+
+
+@router.get("/account")
+def show_account(
+    request: Request, user: Employer, session: TheSession, installation: TheInstallation, connection: Reading
+) -> Response:
+    """The statement of the employer's account, as the ledger has it; months declared again; what is late."""
+    employer_id, today = own(user.subject), clock_of(connection).today()
+    unit_code = _unit_code(connection, employer_id)
+    # This year and the one before; what came earlier is in the opening balance.
+    since = date(today.year - 1, 1, 1)
+    return pages.render(
+        request,
+        "employer/account.html",
+        since=since,
+        accounts=[
+            (chart_code, statement(connection, f"{chart_code}.{unit_code}", Window(since=since), limit=_LINES_SHOWN))
+            for chart_code in wording.EMPLOYER_ACCOUNTS
+        ],
+        corrections=list_corrections(connection, employer_id, limit=_SHOWN),
+        owed=months_owed(connection, employer_id, today, Parameters.load()),
         today=today,
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
@@ -98,12 +128,16 @@ def own(subject: UUID | None) -> UUID:
     return subject
 
 
+def _unit_code(connection: Connection, employer_id: UUID) -> str:
+    found: str = connection.execute(
+        text("SELECT unit_code FROM engine.employer WHERE employer_id = :id"), {"id": employer_id}
+    ).scalar_one()
+    return found
+
+
 def standing(connection: Connection, employer_id: UUID, today: date) -> Position | None:
     """What an employer owes and has paid ahead; None if it is not on record for the day."""
-    unit_code = connection.scalar(
-        text("SELECT unit_code FROM engine.employer WHERE employer_id = :id"), {"id": employer_id}
-    )
-    employer = employer_on(connection, unit_code or "", today)
+    employer = employer_on(connection, _unit_code(connection, employer_id), today)
     return position(connection, employer, today, Parameters.load()) if employer else None
 
 

@@ -31,14 +31,19 @@ def timeline(connection: Connection, reference: str) -> list[TimelineStep]:
     payment = connection.execute(
         text("""
             SELECT p.state, p.state_reason, again.reference AS reissued_by, a.decided_on, r.pay_on,
+                   f.requested_at,
                    (SELECT max(s.signed_at) FROM engine.run_signature s
                     WHERE s.run_id = p.run_id AND r.state = 'approved') AS approved_at
-            FROM engine.payment p JOIN engine.award a USING (award_id) JOIN engine.payment_run r USING (run_id)
+            FROM engine.payment p LEFT JOIN engine.award a USING (award_id) JOIN engine.payment_run r USING (run_id)
+            LEFT JOIN engine.refund f ON f.refund_id = p.refund_id
             LEFT JOIN engine.payment again ON again.payment_id = p.reissued_by
             WHERE p.reference = :reference"""),
         {"reference": reference},
     ).one()
-    steps = [TimelineStep(_("Ra quyết định hưởng"), payment.decided_on, "good", "check")]
+    if payment.requested_at:
+        steps = [TimelineStep(_("Đề nghị hoàn trả"), business_date(payment.requested_at), "good", "check")]
+    else:
+        steps = [TimelineStep(_("Ra quyết định hưởng"), payment.decided_on, "good", "check")]
     if payment.approved_at:
         steps.append(TimelineStep(_("Duyệt chi, ba người ký"), business_date(payment.approved_at), "good", "check"))
     steps += _attempts(connection, reference)

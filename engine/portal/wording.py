@@ -70,6 +70,7 @@ BENEFITS = {
     "funeral_grant": _("Trợ cấp mai táng"),
     "survivor_allowance": _("Trợ cấp tuất hằng tháng"),
     "survivor_lump_sum": _("Trợ cấp tuất một lần"),
+    "refund": _("Hoàn trả tiền đóng"),
 }
 FUNDS = {
     "retirement": _("Quỹ hưu trí và tử tuất"),
@@ -104,6 +105,28 @@ COMPONENT_FUNDS = {
     "health": _("Bảo hiểm y tế"),
 }
 ALLOCATED_TO = {"principal": _("Tiền đóng"), "late_charge": _("Tiền chậm đóng")}
+EMPLOYER_EVENTS = {
+    "declaration_accepted": _("Ghi nhận số phải đóng"),
+    "dues_reduced": _("Giảm số phải đóng đã kê khai"),
+    "late_charged": _("Tính tiền chậm đóng"),
+    "receipt_booked": _("Thu tiền đóng theo sao kê"),
+    "receipt_unidentified": _("Thu tiền chưa rõ của ai"),
+    "receipt_identified": _("Xác định được khoản thu"),
+    "receipt_allocated": _("Phân bổ vào các quỹ"),
+    "run_approved": _("Duyệt hoàn trả"),
+    "payment_cancelled": _("Hủy hoàn trả"),
+}
+"""What moves on an employer's accounts, refunds among it."""
+EMPLOYER_ACCOUNTS = {
+    "contributions_receivable": _("Tiền đóng còn phải nộp"),
+    "late_charge_receivable": _("Tiền chậm đóng còn phải nộp"),
+    "receipts_unallocated": _("Tiền đã nộp, chưa phân bổ"),
+}
+LATENESS = {
+    "not_due": Look(_("Chưa đến hạn"), "quiet", "ring"),
+    "late": Look(_("Chậm đóng"), "wait", "pause"),
+    "evaded": Look(_("Trốn đóng"), "bad", "cross"),
+}
 NOTICE_STATES = {
     "paid": Look(_("Đã nộp đủ"), "good", "check"),
     "partly_paid": Look(_("Còn thiếu"), "wait", "pause"),

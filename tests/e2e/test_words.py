@@ -56,6 +56,13 @@ def test_every_event_of_a_payment_has_its_word() -> None:
     assert set(wording.EVENTS) == events
 
 
+def test_every_event_of_an_employers_account_has_its_word() -> None:
+    """Give a new event its word in engine/portal/wording.py."""
+    events = {event.name for event in vars(bookkeeping).values() if isinstance(event, bookkeeping.EmployerEvent)}
+    of_refunds = {bookkeeping.RUN_APPROVED.name, bookkeeping.PAYMENT_CANCELLED.name}
+    assert set(wording.EMPLOYER_EVENTS) == events | of_refunds
+
+
 def test_every_rule_that_an_award_can_rest_on_has_a_title() -> None:
     """Give a new rule its title in engine/portal/explanation.py."""
     rules = {step.rule for room in _RULES for step in vars(room).values() if isinstance(step, Step)}

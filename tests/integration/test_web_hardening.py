@@ -79,6 +79,7 @@ PAGES = (
     "/beneficiary",
     "/beneficiary/payments/{}",
     "/employer",
+    "/employer/account",
     "/employer/notices/{}",
     "/employer/notices/{}/pdf",
     "/finance",
