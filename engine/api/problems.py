@@ -25,6 +25,7 @@ from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
 from reconciliation import decisions, intake, matching
 from reconciliation import errors as reconciliation
+from reconciliation.formats import layouts
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,6 +87,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     reconciliation.ReconciliationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     reconciliation.StatementRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     reconciliation.UnknownFormat: HTTPStatus.UNPROCESSABLE_ENTITY,
+    layouts.WrongLayout: HTTPStatus.INTERNAL_SERVER_ERROR,
     intake.AccountRegisteredDifferently: HTTPStatus.CONFLICT,
     matching.MatchNotUndone: HTTPStatus.CONFLICT,
     decisions.DecisionRefused: HTTPStatus.CONFLICT,

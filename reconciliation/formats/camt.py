@@ -31,6 +31,7 @@ from reconciliation.formats.camt_entry import (
 )
 from reconciliation.formats.camt_header import read_header, read_page
 from reconciliation.formats.camt_shapes import Fields, Shapes, written_out
+from reconciliation.formats.camt_summary import Stated, check_summary
 from reconciliation.formats.spooled import Spooled
 from reconciliation.statement import EntryStatus, Page, Statement, StatementEvent, StatementStart, Tally
 
@@ -69,6 +70,7 @@ class _Open:
     header_read: bool = False
     statement: Statement | None = None
     """None until the header is read, and where it cannot be read."""
+    summary: tuple[Stated, ...] = ()
     tally: Tally = field(default_factory=Tally)
     position: int = 0
     contradictions: list[Problem] = field(default_factory=list)
@@ -222,6 +224,7 @@ class _Reading:
         if not opened.header_read:
             yield from self._start(opened)
         if opened.statement is not None:
+            opened.contradict(opened.element, opened.place, check_summary(opened.summary, opened.tally))
             yield opened.tally.end(opened.statement, opened.place, opened.contradictions)
         self._open = None
         _free(opened.element)
@@ -235,7 +238,7 @@ class _Reading:
         except Unreadable as error:
             self.refuse(error.code, _place(opened.element, f"{opened.place}{error.where}"), error.detail)
             return
-        opened.statement = header.statement
+        opened.statement, opened.summary = header.statement, header.summary
         opened.contradict(opened.element, opened.place, header.impossible)
         yield StatementStart(header.statement)
 

@@ -11,6 +11,7 @@ from lxml import etree
 from reconciliation.errors import Problem, ProblemCode
 from reconciliation.formats.amounts import Unreadable, decimals_of, read_decimal_point, read_iso_date, shown
 from reconciliation.formats.camt_elements import account_number, child, local_name, text_at, text_of
+from reconciliation.formats.camt_summary import Stated, read_summary
 from reconciliation.statement import Page, Statement
 
 _VERSION: Final = re.compile(r"camt\.05[234]\.[0-9]{3}\.[0-9]{2}")
@@ -25,6 +26,7 @@ class Header:
 
     statement: Statement
     impossible: tuple[Problem, ...]
+    summary: tuple[Stated, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def read_header(element: etree._Element, family: str, message_page: Page | None)
             available=available.amount,
         ),
         tuple(impossible),
+        read_summary(element, currency),
     )
 
 

@@ -5,7 +5,7 @@ and its habits. The words are compared folded: capitals, no marks, one blank bet
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -14,12 +14,24 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from reconciliation.errors import ReconciliationError
 from reconciliation.references import fold
 
 _LAYOUTS: Final = Path(__file__).parents[1] / "layouts"
 _BETWEEN: Final = re.compile(r"[^A-Z0-9]+")
+_KEYS: Final = frozenset({"confidence", "told_by", "columns", "labels", "negative_debits"})
+_CONFIDENCE: Final = ("seen", "secondary", "unconfirmed")
 Name = TypeVar("Name")
 _PARTS: Final = re.compile(r"[/\n\r()|]")
+
+
+class WrongLayout(ReconciliationError):
+    """A layout of bank exports cannot be used as it is written."""
+
+    code = "wrong_layout"
+
+    def __init__(self, file_name: str, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"layouts/{file_name}: {problem}" for problem in problems))
 
 
 class Column(StrEnum):
@@ -108,17 +120,24 @@ def layout_of(title: Iterable[str]) -> Layout:
 @cache
 def common() -> Layout:
     """The words that all banks share."""
-    return _read(_LAYOUTS / "common.yaml", None)
+    return read_layout(_LAYOUTS / "common.yaml", None)
 
 
 @cache
 def _layouts() -> tuple[Layout, ...]:
     paths = sorted(path for path in _LAYOUTS.glob("*.yaml") if path.stem != "common")
-    return tuple(_read(path, common()) for path in paths)
+    return tuple(read_layout(path, common()) for path in paths)
 
 
-def _read(path: Path, base: Layout | None) -> Layout:
-    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+def read_layout(path: Path, base: Layout | None) -> Layout:
+    """A layout file, whose words come before those of its base. Refused with everything that is wrong with it."""
+    try:
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise WrongLayout(path.name, [f"no YAML: {error}"]) from error
+    problems = list(_problems(told, base))
+    if problems:
+        raise WrongLayout(path.name, problems)
     return Layout(
         name=path.stem,
         confidence=told["confidence"],
@@ -136,6 +155,42 @@ def _read(path: Path, base: Layout | None) -> Layout:
 
 def _words(told: dict[str, list[str]], name: str) -> tuple[str, ...]:
     return tuple(folded(words) for words in told.get(name, ()))
+
+
+def _problems(told: Any, base: Layout | None) -> Iterator[str]:
+    """What is wrong with a layout: a misspelt name would be overlooked, and its column with it."""
+    if not isinstance(told, dict):
+        yield "not a table of keys: confidence, told_by, columns, labels, negative_debits"
+        return
+    for key in told.keys() - _KEYS:
+        yield f"{key}: unknown; the keys are {', '.join(sorted(_KEYS))}"
+    if told.get("confidence") not in _CONFIDENCE:
+        yield f"confidence: must be one of {', '.join(_CONFIDENCE)}"
+    if not isinstance(told.get("negative_debits", False), bool):
+        yield "negative_debits: must be true or false"
+    if base is not None:
+        yield from _word_problems("told_by", told.get("told_by"))
+    for part, names in (("columns", list(Column)), ("labels", list(Label))):
+        words = told.get(part, {})
+        if not isinstance(words, dict):
+            yield f"{part}: must be names with a list of words each"
+            continue
+        for name, phrases in words.items():
+            if name not in names:
+                yield f"{part}.{name}: unknown; the names are {', '.join(names)}"
+            else:
+                yield from _word_problems(f"{part}.{name}", phrases)
+
+
+def _word_problems(where: str, phrases: Any) -> Iterator[str]:
+    if not isinstance(phrases, list) or not phrases:
+        yield f"{where}: must be a list of words in square brackets"
+        return
+    for phrase in phrases:
+        if not isinstance(phrase, str):
+            yield f"{where}: {phrase!r} is no text; put it in quotes"
+        elif not folded(phrase):
+            yield f"{where}: {phrase!r} holds no letters"
 
 
 def _header_parts(cell: str) -> tuple[str, ...]:

@@ -55,8 +55,7 @@ def read(rows: Iterator[Row], kind: str) -> Iterator[StatementEvent]:
         yield from reading.row(row)
     yield from reading.end_of_file()
     if reading.statements == 0 and not reading.problems:
-        detail = "no table with a date and columns for money in and out"
-        raise UnknownFormat([Problem(ProblemCode.UNKNOWN_FORMAT, "row 1", detail)])
+        raise UnknownFormat([reading.no_header()])
     if reading.problems:
         raise StatementRefused(reading.problems)
 
@@ -125,6 +124,16 @@ class _Reading:
         self._kind = kind
         self._title = _Title()
         self._table: _Table | None = None
+        self._nearest: tuple[Row, dict[Column, int]] | None = None
+        """The row that came nearest to a header."""
+
+    def no_header(self) -> Problem:
+        """Why no table was found, for somebody who writes a layout."""
+        detail = "no table with a date and columns for money in and out"
+        if self._nearest is None:
+            return Problem(ProblemCode.UNKNOWN_FORMAT, "row 1", detail)
+        row, columns = self._nearest
+        return Problem(ProblemCode.UNKNOWN_FORMAT, row.place, f"{detail}; this row names only {', '.join(columns)}")
 
     def refuse(self, code: ProblemCode, place: str, detail: str) -> None:
         self.problems.append(Problem(code, place, detail))
@@ -165,7 +174,11 @@ class _Reading:
         columns = _columns(layout, row)
         if self._title.rows and self._table is None and not _is_whole(columns):
             columns = {**_columns(layout, self._title.rows[-1]), **columns}
-        return columns if _is_whole(columns) else None
+        if _is_whole(columns):
+            return columns
+        if len(columns) > 1 and (self._nearest is None or len(columns) > len(self._nearest[1])):
+            self._nearest = row, columns
+        return None
 
     def _begin(self, header: Row, columns: dict[Column, int]) -> Iterator[StatementEvent]:
         self.statements += 1

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from engine.database import Database
+from engine.payments.settlement import import_statement
 from engine.vault import Vault
 from reconciliation.breaks import BreakClass, open_breaks
 from reconciliation.decisions import DecisionKind, approve, prepare_choice
@@ -212,6 +213,16 @@ def test_a_day_told_again_waits_and_both_files_are_named(database: Database, loa
         assert (found.detail["no_longer_told"], found.detail["new_places"]) == (2, ["Stmt[1]/Ntry[3]"])
         assert _states(connection) == ["accepted"]
     assert _standing(database) == [-300, 1_000, 1_000, 2_000]
+
+
+def test_the_engine_applies_nothing_of_a_file_that_waits(
+    database: Database, load: Load, vault: Vault, tmp_path: Path
+) -> None:
+    first, again = _corrected(tmp_path)
+    load(first)
+    with database.transaction() as connection:
+        imported = import_statement(connection, vault, again, AT)
+    assert (imported.run_id, imported.settled, len(imported.intake.waits_for)) == (None, 0, 1)
 
 
 def test_the_later_file_replaces_a_day_when_two_have_decided(database: Database, load: Load, tmp_path: Path) -> None:

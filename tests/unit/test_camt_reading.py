@@ -371,6 +371,25 @@ def test_details_inherit_the_sign_of_their_entry() -> None:
     assert (next(iter(read_.details)).sign, next(iter(read_.details)).amount) == (Sign.DEBIT, 1000)
 
 
+@pytest.mark.parametrize(
+    ("summary", "place"),
+    [
+        ("<TtlNtries><NbOfNtries>2</NbOfNtries><Sum>1300</Sum></TtlNtries>", None),
+        ("<TtlNtries><NbOfNtries>2</NbOfNtries><Sum>700.00</Sum></TtlNtries>", None),
+        ("<TtlCdtNtries><Sum>1000</Sum></TtlCdtNtries><TtlDbtNtries><Sum>300</Sum></TtlDbtNtries>", None),
+        ("<TtlNtries><NbOfNtries>3</NbOfNtries></TtlNtries>", "TtlNtries"),
+        ("<TtlNtries><Sum>1301</Sum></TtlNtries>", "TtlNtries"),
+        ("<TtlCdtNtries><NbOfNtries>1</NbOfNtries><Sum>999</Sum></TtlCdtNtries>", "TtlCdtNtries"),
+        ("<TtlDbtNtries><Sum>3e2</Sum></TtlDbtNtries>", "TtlDbtNtries/Sum"),
+    ],
+)
+def test_the_totals_that_a_statement_states_must_be_those_it_holds(summary: str, place: str | None) -> None:
+    inside = f"<TxsSummry>{summary}</TxsSummry>{entry('1000')}{entry('300', 'DBIT')}"
+    contradictions = read_end(document(inside)).contradictions
+    assert [problem.code for problem in contradictions] == ([ProblemCode.SUMMARY_MISMATCH] if place else [])
+    assert place is None or f"Stmt[1]/TxsSummry/{place}" in contradictions[0].place
+
+
 def test_several_accounts_in_one_file_stay_apart() -> None:
     second = (
         "</Stmt><Stmt><Id>S2</Id><Acct><Id><Othr><Id>2</Id></Othr></Id><Ccy>VND</Ccy></Acct>"
