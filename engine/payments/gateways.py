@@ -34,6 +34,7 @@ _BENEFITS = {
     "survivor_allowance": "trợ cấp tuất hằng tháng",
     "survivor_lump_sum": "trợ cấp tuất một lần",
 }
+_POST_OFFICE = "post_office"
 FUNDS = {"retirement": "quỹ hưu trí và tử tuất", "state_budget": "ngân sách nhà nước"}
 """The funds that pay benefits, as accounts name them."""
 
@@ -94,8 +95,8 @@ def open_paying_account(
     )
     ledger_account = open_account(
         connection,
-        # A wallet pays from what was advanced to it; a bank from our account there.
-        "advance_to_agent" if wallet_numbers(adapter or "") else "cash_at_bank",
+        # A wallet and the post office pay from what was advanced to them; a bank from our account there.
+        "advance_to_agent" if adapter == _POST_OFFICE or wallet_numbers(adapter or "") else "cash_at_bank",
         f"{account.gateway}.{account.fund}",
         label=f"{account.gateway}, {FUNDS[account.fund]}",
     )

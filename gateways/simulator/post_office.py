@@ -39,11 +39,15 @@ class Counter:
 class PostOfficeSide:
     """The post's side of the exchange directory, with its books."""
 
-    def __init__(self, home: Path, root: Path) -> None:
+    def __init__(self, home: Path, root: Path, contract: str = "HDBUUDIEN01", advance_vnd: int = 0) -> None:
+        """`contract` and `advance_vnd`: under which number it pays, and what was advanced to it for that."""
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._contract, self._advance_vnd = contract, advance_vnd
         self._books = home / BOOKS
         self._out, self._in = root / "out", root / "in"
         self._settled: dict[str, int] = {}
+        self.paid_on = date(2026, 11, 25)
+        """The day that a settlement gives for what was paid."""
 
     def counters(self) -> list[Counter]:
         """The books."""
@@ -65,7 +69,9 @@ class PostOfficeSide:
             path.unlink()
         return taken
 
-    def settle(self, message_id: str, name: str | None = None, cut: int | None = None, reverse: bool = False) -> str:
+    def settle(
+        self, message_id: str, name: str | None = None, cut: int | None = None, reverse: bool = False, title: str = ""
+    ) -> str:
         """Puts a settlement of a list into `in/`; its name. `cut`: only so many bytes of it."""
         lines = [counter for counter in self.counters() if counter.message_id == message_id]
         self._settled[message_id] = self._settled.get(message_id, 0) + 1
@@ -73,17 +79,27 @@ class PostOfficeSide:
         paid = [counter.amount_vnd if counter.result == _PAID else 0 for counter in lines]
         pairs = list(zip(lines, paid, strict=True))
         told = [
-            f"{number},{counter.reference},{counter.result},{amount},2026-11-25"
+            f"{number},{counter.reference},{counter.result},{amount},{self.paid_on}"
             for number, (counter, amount) in enumerate(pairs[::-1] if reverse else pairs, 1)
         ]
-        head = [f"C74a-HD,{message_id}", "STT,Mã khoản chi,Kết quả,Số tiền đã chi (đồng),Ngày chi"]
+        head = [f"C74a-HD,{message_id}{title}", "STT,Mã khoản chi,Kết quả,Số tiền đã chi (đồng),Ngày chi"]
         text = "\r\n".join([*head, *told, f"Cộng,{len(lines)},,{sum(paid)},", ""])
         (self._in / name).write_bytes(text.encode("utf-8-sig")[:cut])
         return name
 
     def close_day(self, on: date, message_id: str) -> str:
-        """The day's settlement as a statement; its name."""
-        return self.settle(message_id, f"{message_id}_{on:%Y%m%d}.C74a-HD.csv")
+        """The day's settlement as a statement of the advance, with what is left of it; its name."""
+        paid_vnd = sum(
+            counter.amount_vnd
+            for counter in self.counters()
+            if counter.message_id == message_id and counter.result == _PAID
+        )
+        opening_vnd, self._advance_vnd = self._advance_vnd, self._advance_vnd - paid_vnd
+        days = f"Từ ngày: {on:%d/%m/%Y},Đến ngày: {on:%d/%m/%Y}"
+        balances = f"Số dư đầu kỳ: {opening_vnd},Số dư cuối kỳ: {self._advance_vnd}"
+        title = f",Số hợp đồng: {self._contract},{days},{balances}"
+        self.paid_on = on
+        return self.settle(message_id, f"{message_id}_{on:%Y%m%d}.C74a-HD.csv", title=title)
 
     def _pay(self, message_id: str, rows: list[list[str]]) -> None:
         known = {counter.reference for counter in self.counters()}

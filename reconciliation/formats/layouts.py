@@ -89,6 +89,8 @@ class Layout:
     labels: dict[Label, tuple[str, ...]]
     negative_debits: bool
     """The bank writes money out below zero in a column of its own."""
+    paid_out: bool
+    """Every amount is money out, whatever its sign: a list of what was paid."""
 
     def column(self, cell: str) -> Column | None:
         """What a cell of the header names; the longest words win."""
@@ -150,6 +152,7 @@ def read_layout(path: Path, base: Layout | None) -> Layout:
             label: (*_words(told.get("labels", {}), label), *(base.labels[label] if base else ())) for label in Label
         },
         negative_debits=told.get("negative_debits", False),
+        paid_out=told.get("paid_out", False),
     )
 
 

@@ -440,7 +440,7 @@ def _amounts(table: _Table, row: Row, moneys: list[Column]) -> Iterator[tuple[Co
                     raise Unreadable(ProblemCode.AMOUNT, "an amount below zero in the column of credits", ", credit")
                 yield column, number
             case Column.AMOUNT:
-                yield column, _marked(number, table.cell(row, Column.MARK))
+                yield column, -abs(number) if table.layout.paid_out else _marked(number, table.cell(row, Column.MARK))
             case _:
                 yield column, -abs(number)
 
