@@ -28,7 +28,11 @@ settings.register_profile("thuchi", deadline=None, suppress_health_check=[Health
 settings.load_profile("thuchi")
 
 _HOME_VARIABLE = "THUCHI_TEST_HOME"
-_TEMPLATE = "thuchi_template"
+TEMPLATE = "thuchi_template"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--payment-steps", type=int, default=120, help="steps of the machine that drives payments")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,8 +71,8 @@ def server() -> EmbeddedServer:
     with (home / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "template.ready").exists():
-            server.ensure_database(_TEMPLATE)
-            upgrade(server.url("owner", _TEMPLATE))
+            server.ensure_database(TEMPLATE)
+            upgrade(server.url("owner", TEMPLATE))
             (home / "template.ready").touch()
     return server
 
@@ -77,7 +81,7 @@ def server() -> EmbeddedServer:
 def test_database(server: EmbeddedServer) -> Iterator[TestDatabase]:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.url("superuser", "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER thuchi_owner")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER thuchi_owner")
     yield TestDatabase(server, name)
     server.drop_database(name)
 
