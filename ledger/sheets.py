@@ -176,6 +176,48 @@ def write_xlsx(
     return count
 
 
+def write_marked(
+    path: Path,
+    title: str,
+    rows: Iterable[Sequence[Cell | float | bool]],
+    marks: Mapping[tuple[int, int], str],
+    listed: Sequence[str],
+    made_at: datetime,
+) -> None:
+    """Writes a table that somebody handed in with its wrong cells marked, and before it the list of all that is wrong.
+
+    `marks` tells what is wrong by row and column, counted from 0; it stands as a comment on the red cell.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with Workbook(str(unfinished)) as workbook:
+            workbook.set_properties({"title": title, "created": made_at.astimezone(_VIET_NAM).replace(tzinfo=None)})
+            wrong = workbook.add_format({"bg_color": "#F8B4B4", "border": 1})
+            wrong_day = workbook.add_format({"bg_color": "#F8B4B4", "border": 1, "num_format": "dd/mm/yyyy"})
+            day = workbook.add_format({"num_format": "dd/mm/yyyy"})
+            listing = workbook.add_worksheet("Lỗi")
+            listing.set_column(0, 0, 120)
+            for place, problem in enumerate(listed):
+                listing.write_string(place, 0, neutral(problem))
+            sheet = workbook.add_worksheet(title[:31])
+            for at, row in enumerate(rows):
+                for column, value in enumerate(row):
+                    marked = (at, column) in marks
+                    if isinstance(value, date):
+                        sheet.write_datetime(at, column, value, wrong_day if marked else day)
+                    elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST_EXACT:
+                        sheet.write_number(at, column, value, wrong if marked else None)
+                    elif value is not None:
+                        sheet.write_string(at, column, neutral(str(value)), wrong if marked else None)
+                    elif marked:
+                        sheet.write_blank(at, column, None, wrong)
+            for (at, column), problem in marks.items():
+                sheet.write_comment(at, column, problem)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def _fill(workbook: Workbook, title: str, columns: Sequence[Column], rows: Iterator[Sequence[Cell]]) -> int:
     formats = {kind: workbook.add_format({"num_format": number}) for kind, number in _NUMBER_FORMATS.items()}
     heading = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})

@@ -11,6 +11,7 @@ from engine.cli.calling import As, AsJson, ExistingFile, On, Reason, day_of, ope
 from engine.cli.printing import err, print_json, print_result, print_table
 from engine.contributions.collection import CollectionAccount, notices_without_account, open_collection_account
 from engine.contributions.declaration import import_declaration
+from engine.contributions.declaration_errors import write_errors
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf, write_notice
 from engine.contributions.recording import certificate
@@ -18,6 +19,7 @@ from engine.contributions.refunds import list_refunds, request_refund, request_r
 from engine.contributions.register import participants_of, write_register
 from engine.contributions.suspense import list_unidentified, propose_employer
 from engine.contributions.unchanged import declare_shard
+from engine.errors import WrongInput
 from engine.law.parameters import Parameters
 from engine.payments.refunds import plan_refunds
 from engine.people.accounts import Account
@@ -36,7 +38,11 @@ def employer_import(file: ExistingFile, person: As = "collection", as_json: AsJs
     """Nhận danh sách đơn vị: stores the employers of a file, or nothing at all."""
     with opened() as installation, installation.database.transaction(person) as connection:
         result = import_employers(connection, installation.vault, file, installation.clock().now())
-    print_result(asdict(result), as_json)
+    told = asdict(result)
+    notes = [] if as_json else told.pop("notes")
+    print_result(told, as_json)
+    for note in notes:
+        err.print(f"Lưu ý (note): {note}", markup=False)
 
 
 @employer_commands.command("staff")
@@ -65,18 +71,27 @@ def declaration_import(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Wages are raised backwards by a decision of this day."),
     ] = None,
+    errors: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="If it is refused, write the form with its wrong cells marked.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Nhận tờ khai: accepts a month of one employer (D02-LT) with its dues and notice, or nothing at all."""
     with opened() as installation, installation.database.transaction(person) as connection:
-        result = import_declaration(
-            connection,
-            installation.vault,
-            file,
-            installation.clock().now(),
-            changes_only=changes,
-            decided_on=decided_on.date() if decided_on else None,
-        )
+        at = installation.clock().now()
+        try:
+            result = import_declaration(
+                connection,
+                installation.vault,
+                file,
+                at,
+                changes_only=changes,
+                decided_on=decided_on.date() if decided_on else None,
+            )
+        except WrongInput as refused:
+            if errors is not None:
+                write_errors(file, errors, refused.problems, at)
+            raise
         unpayable = notices_without_account(connection)
     told = asdict(result)
     notes = [] if as_json else told.pop("notes")

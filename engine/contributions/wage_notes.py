@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.contributions.declaration_form import WAGE
+from engine.contributions.declaration_form import INSURED_NUMBER, WAGE
 from engine.contributions.declaration_sheet import DeclaredMonth
 from engine.contributions.dues import AssessedMonth
 from engine.contributions.employer import Employer
@@ -16,10 +16,10 @@ def notes_of(declared: DeclaredMonth, assessed: AssessedMonth, employer: Employe
     notes = []
     if declared.hidden_rows:
         notes.append(f"{declared.place}: {declared.hidden_rows} rows of workers are hidden in the file and count too")
-    by_row = list(_wage_notes(declared, assessed, employer, law))
+    by_row = [*_wage_notes(declared, assessed, employer, law), *_number_notes(declared)]
     notes += by_row[:_MOST_NOTES]
     if len(by_row) > _MOST_NOTES:
-        notes.append(f"{declared.place}: {len(by_row) - _MOST_NOTES:,} more rows with such wages")
+        notes.append(f"{declared.place}: {len(by_row) - _MOST_NOTES:,} more rows to look at")
     return notes
 
 
@@ -45,6 +45,24 @@ def _wage_notes(declared: DeclaredMonth, assessed: AssessedMonth, employer: Empl
             )
         if rule is not None:
             yield f"{declared.place}, row {rows[one.worker.number]}, column {WAGE}: {rule}"
+
+
+_PERSONAL_ID_DIGITS = 12
+
+
+def _number_notes(declared: DeclaredMonth) -> Iterator[str]:
+    """Personal ids that tell another year of birth: digit 4 has century and sex, digits 5 and 6 the year.
+
+    Circular 59/2021/TT-BCA, Article 4, and Decree 137/2015/NĐ-CP, Article 13 (as remembered).
+    """
+    for row, worker in declared.workers:
+        if len(worker.number) == _PERSONAL_ID_DIGITS:
+            year = 1900 + 100 * (int(worker.number[3]) // 2) + int(worker.number[4:6])
+            if year != worker.birth_date.year:
+                yield (
+                    f"{declared.place}, row {row.number}, column {INSURED_NUMBER}: the personal id tells another year "
+                    "of birth than column 2: mistyped?"
+                )
 
 
 def _vnd(amount_vnd: int) -> str:
