@@ -19,7 +19,8 @@ from reconciliation.references import fold
 
 _LAYOUTS: Final = Path(__file__).parents[1] / "layouts"
 _BETWEEN: Final = re.compile(r"[^A-Z0-9]+")
-_KEYS: Final = frozenset({"confidence", "told_by", "columns", "labels", "negative_debits"})
+_HABITS: Final = ("negative_debits", "paid_out")
+_KEYS: Final = frozenset({"confidence", "told_by", "columns", "labels", *_HABITS})
 _CONFIDENCE: Final = ("seen", "secondary", "unconfirmed")
 Name = TypeVar("Name")
 _PARTS: Final = re.compile(r"[/\n\r()|]")
@@ -163,14 +164,15 @@ def _words(told: dict[str, list[str]], name: str) -> tuple[str, ...]:
 def _problems(told: Any, base: Layout | None) -> Iterator[str]:
     """What is wrong with a layout: a misspelt name would be overlooked, and its column with it."""
     if not isinstance(told, dict):
-        yield "not a table of keys: confidence, told_by, columns, labels, negative_debits"
+        yield f"not a table of keys: {', '.join(sorted(_KEYS))}"
         return
     for key in told.keys() - _KEYS:
         yield f"{key}: unknown; the keys are {', '.join(sorted(_KEYS))}"
     if told.get("confidence") not in _CONFIDENCE:
         yield f"confidence: must be one of {', '.join(_CONFIDENCE)}"
-    if not isinstance(told.get("negative_debits", False), bool):
-        yield "negative_debits: must be true or false"
+    for habit in _HABITS:
+        if not isinstance(told.get(habit, False), bool):
+            yield f"{habit}: must be true or false"
     if base is not None:
         yield from _word_problems("told_by", told.get("told_by"))
     for part, names in (("columns", list(Column)), ("labels", list(Label))):

@@ -3,49 +3,42 @@
 A title block tells account, period and balances; the header of the table is found by its words, never by its row; rows
 of totals are held against what was counted. Several accounts may follow one another, on one sheet or on several.
 
-Nợ is money out and Có money in, from our side of the account. A fee and its VAT in columns of their own are bookings of
-their own. Whatever is in the table and is neither a booking nor a known balance or total refuses the file.
+Whatever is in the table and is neither a booking nor a known balance or total refuses the file.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Final
 
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
-from reconciliation.formats.amounts import DECIMALS, Unreadable, decimals_of
-from reconciliation.formats.layouts import Column, Label, Layout, folded, layout_of
+from reconciliation.formats.amounts import DECIMALS, Unreadable
+from reconciliation.formats.layouts import Column, Label, Layout, layout_of
 from reconciliation.formats.sheets import Row
-from reconciliation.formats.table_values import is_day, read_day, read_number
+from reconciliation.formats.table_rows import (
+    MONEY,
+    NOTHING,
+    Table,
+    check_totals,
+    day_or_none,
+    ended,
+    entries_of,
+    is_booking,
+    is_in_currency,
+    take_running_balances,
+)
+from reconciliation.formats.table_values import is_day, read_number
 from reconciliation.statement import (
-    NO_REFERENCES,
-    BankReferences,
-    Entry,
-    EntryStatus,
-    Sign,
-    Statement,
-    StatementEnd,
     StatementEvent,
     StatementStart,
-    Tally,
 )
 
-FEE, TAX = "FEE", "VAT"
-"""As the transaction code of an entry that stood in a column of its own."""
 _PROBLEMS_AT_MOST: Final = 100
 _TITLE_AT_MOST: Final = 60
 """Rows before a header; the header of real exports stands in rows 8 to 40."""
-_MONEY: Final = (Column.DEBIT, Column.CREDIT, Column.AMOUNT, Column.FEE, Column.TAX)
 _ACCOUNT: Final = re.compile(r"[0-9][0-9 .-]{4,22}[0-9]|[A-Z0-9]{6,24}")
 _DAYS: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DEBIT_MARKS: Final = frozenset({"D", "DR", "N", "NO", "DEBIT", "GHI NO", "CHI", "OUT"})
-_CREDIT_MARKS: Final = frozenset({"C", "CR", "CO", "CREDIT", "GHI CO", "THU", "IN"})
-_NOT_BOOKED: Final = frozenset({"CHO XU LY", "DANG XU LY", "PENDING", "THAT BAI", "FAILED", "HUY", "CANCELLED"})
-_CAME_BACK: Final = frozenset({"HOAN TRA", "DA HOAN TRA", "RETURNED", "REVERSED"})
-_OF_THE_PROVIDER: Final = frozenset({Column.FEE, Column.TAX})
 _TOTALS: Final = (Label.TOTAL, Label.TOTAL_DEBIT, Label.TOTAL_CREDIT, Label.COUNT_DEBIT, Label.COUNT_CREDIT)
-_NOTHING: Final = frozenset({"", "-", "–"})
 
 
 def read(rows: Iterator[Row], kind: str) -> Iterator[StatementEvent]:
@@ -70,51 +63,6 @@ class _Title:
         return (cell for row in self.rows for cell in row.cells if cell)
 
 
-@dataclass(slots=True)
-class _Table:
-    """The statement that is being read."""
-
-    layout: Layout
-    columns: dict[Column, int]
-    header: Row
-    account: str
-    currency: str
-    """VND where neither title nor rows say it."""
-    format: str
-    currency_told: bool = False
-    opening: int | None = None
-    closing: int | None = None
-    from_on: date | None = None
-    to_on: date | None = None
-    first_on: date | None = None
-    last_on: date | None = None
-    previous_on: date | None = None
-    tally: Tally = field(default_factory=Tally)
-    counts: dict[Sign, int] = field(default_factory=lambda: {Sign.DEBIT: 0, Sign.CREDIT: 0})
-    stated: dict[Label, tuple[str, int]] = field(default_factory=dict)
-    balances: list[tuple[int, int]] = field(default_factory=list)
-    """Of rows with a running balance: what they moved, and the balance after."""
-    contradictions: list[Problem] = field(default_factory=list)
-
-    def cell(self, row: Row, column: Column) -> str:
-        place = self.columns.get(column)
-        return row.cells[place] if place is not None and place < len(row.cells) else ""
-
-    def statement(self) -> Statement:
-        return Statement(
-            format=self.format,
-            account=self.account,
-            currency=self.currency,
-            id=None,
-            sequence=None,
-            page=None,
-            from_on=self.from_on or self.first_on,
-            to_on=self.to_on or self.last_on,
-            opening=self.opening,
-            closing=self.closing,
-        )
-
-
 class _Reading:
     """One pass over one file."""
 
@@ -123,7 +71,7 @@ class _Reading:
         self.problems: list[Problem] = []
         self._kind = kind
         self._title = _Title()
-        self._table: _Table | None = None
+        self._table: Table | None = None
         self._nearest: tuple[Row, dict[Column, int]] | None = None
         """The row that came nearest to a header."""
 
@@ -144,7 +92,7 @@ class _Reading:
         """Takes the next row: of a title, a header, a table or what follows one."""
         if not any(row.cells):
             return
-        if self._table is not None and self._table.header.sheet == row.sheet and _is_booking(self._table, row):
+        if self._table is not None and self._table.header.sheet == row.sheet and is_booking(self._table, row):
             yield from self._table_row(self._table, row)
             return
         if self._table is not None and row.sheet != self._table.header.sheet:
@@ -186,7 +134,7 @@ class _Reading:
         layout = layout_of((*title.cells(), *header.cells))
         account = next((found for row in title.rows if (found := _account(layout, row))), None)
         told = _currency(layout, title)
-        table = _Table(layout, columns, header, account or "", told or "VND", f"{self._kind}.{layout.name}")
+        table = Table(layout, columns, header, account or "", told or "VND", f"{self._kind}.{layout.name}")
         table.currency_told = told is not None
         if account is None and any(layout.label(cell) is Label.ACCOUNT for cell in title.cells()):
             self.refuse(ProblemCode.ACCOUNT, header.place, "the title names no account")
@@ -197,22 +145,22 @@ class _Reading:
         self._table = table
         yield StatementStart(table.statement())
 
-    def _table_row(self, table: _Table, row: Row) -> Iterator[StatementEvent]:
+    def _table_row(self, table: Table, row: Row) -> Iterator[StatementEvent]:
         told_day = table.cell(row, Column.BOOKED_ON)
-        booking = _is_booking(table, row)
+        booking = is_booking(table, row)
         if not booking and any(table.layout.label(cell) in _IN_TABLE for cell in row.cells if cell):
             self._beside(table, row, in_table=True)
             return
-        moneys = [column for column in _MONEY if table.cell(row, column) not in _NOTHING]
+        moneys = [column for column in MONEY if table.cell(row, column) not in NOTHING]
         if not moneys:
             self._beside(table, row)
             return
         if not booking and (_columns(table.layout, row).keys() >= {Column.DEBIT, Column.CREDIT} or _numbered(row)):
             return  # the second line of a header, or the numbers under it
         try:
-            if booking and not _is_in_currency(table, row):
+            if booking and not is_in_currency(table, row):
                 return
-            entries = _entries(table, row, told_day)
+            entries = entries_of(table, row, told_day)
         except Unreadable as error:
             table.tally.not_added += 1
             self.refuse(error.code, f"{row.place}{error.where}", error.detail)
@@ -222,7 +170,7 @@ class _Reading:
             table.counts[entry.sign] += 1
             yield entry
 
-    def _beside(self, table: _Table, row: Row, *, in_table: bool = False) -> None:
+    def _beside(self, table: Table, row: Row, *, in_table: bool = False) -> None:
         """Keeps what a row beside the bookings tells: balances, totals, period."""
         for place, cell in enumerate(row.cells):
             label = table.layout.label(cell) if cell else None
@@ -233,14 +181,14 @@ class _Reading:
             elif label is Label.PERIOD and table.from_on is None:
                 days = _DAYS.findall(" ".join(row.cells[place:]))
                 if days:
-                    table.from_on = _day(days[0])
-                    table.to_on = _day(days[-1]) if len(days) > 1 else table.to_on
+                    table.from_on = day_or_none(days[0])
+                    table.to_on = day_or_none(days[-1]) if len(days) > 1 else table.to_on
         if len(days := _DAYS.findall(" ".join(row.cells))) == 2 and table.from_on is None and not in_table:
-            table.from_on, table.to_on = _day(days[0]), _day(days[1])
+            table.from_on, table.to_on = day_or_none(days[0]), day_or_none(days[1])
 
-    def _balance(self, table: _Table, row: Row, place: int, label: Label, *, in_table: bool) -> None:
+    def _balance(self, table: Table, row: Row, place: int, label: Label, *, in_table: bool) -> None:
         text = _value_after(row, place)
-        if in_table and (own := table.cell(row, Column.BALANCE)) not in _NOTHING:
+        if in_table and (own := table.cell(row, Column.BALANCE)) not in NOTHING:
             text = own
         if text is None:
             return
@@ -259,7 +207,7 @@ class _Reading:
         else:
             table.closing = amount
 
-    def _total(self, table: _Table, row: Row, place: int, label: Label) -> None:
+    def _total(self, table: Table, row: Row, place: int, label: Label) -> None:
         if label is Label.TOTAL:
             told = ((Label.TOTAL_DEBIT, Column.DEBIT), (Label.TOTAL_CREDIT, Column.CREDIT))
             texts = {kept: table.cell(row, column) for kept, column in told}
@@ -275,9 +223,9 @@ class _Reading:
     def _end(self) -> Iterator[StatementEvent]:
         table, self._table = self._table, None
         if table is not None:
-            _take_running_balances(table)
-            _check_totals(table)
-            yield _ended(table)
+            take_running_balances(table)
+            check_totals(table)
+            yield ended(table)
 
 
 _IN_TABLE: Final = frozenset({Label.OPENING, Label.CLOSING, *_TOTALS})
@@ -301,12 +249,7 @@ def _columns(layout: Layout, row: Row) -> dict[Column, int]:
     return columns
 
 
-def _is_booking(table: _Table, row: Row) -> bool:
-    """Whether a row has its day where bookings have it; nothing else in the table has."""
-    return is_day(table.cell(row, Column.BOOKED_ON))
-
-
-def _is_title(row: Row, table: _Table) -> bool:
+def _is_title(row: Row, table: Table) -> bool:
     """Whether a new account begins: its number is named beside no booking."""
     if is_day(table.cell(row, Column.BOOKED_ON)):
         return False
@@ -338,22 +281,6 @@ def _currency(layout: Layout, title: _Title) -> str | None:
     return None
 
 
-def _is_in_currency(table: _Table, row: Row) -> bool:
-    """Whether a row is in the account's currency, which the first row tells if the title does not."""
-    code = table.cell(row, Column.CURRENCY).upper()
-    if not code:
-        return True
-    decimals_of(code)
-    if not table.currency_told:
-        table.currency, table.currency_told = code, True
-    if code == table.currency:
-        return True
-    table.tally.add_foreign(EntryStatus.BOOKED)
-    detail = f"the row is in {code}, the account in {table.currency}"
-    table.contradictions.append(Problem(ProblemCode.CURRENCY, row.place, detail))
-    return False
-
-
 def _value_after(row: Row, place: int) -> str | None:
     """What stands after a colon, or else in the next cell that is not empty."""
     own = row.cells[place].partition(":")[2].strip()
@@ -370,141 +297,3 @@ def _numbered(row: Row) -> bool:
     """The row under a header that numbers the columns: 1, 2, 3 or (1), (2), (3)."""
     numbers = [cell.strip("() ") for cell in row.cells if cell]
     return len(numbers) > 3 and numbers == [str(number) for number in range(1, len(numbers) + 1)]
-
-
-def _entries(table: _Table, row: Row, told_day: str) -> list[Entry]:
-    """The bookings of a row: what moved, and its fee and VAT as bookings of their own."""
-    moneys = [column for column in _MONEY if table.cell(row, column) not in _NOTHING]
-    rest = ""
-    if told_day in _NOTHING and set(moneys) <= {Column.FEE, Column.TAX} and table.previous_on:
-        booked_on = table.previous_on
-    else:
-        booked_on, rest = _day_in(told_day, Column.BOOKED_ON)
-    table.previous_on = booked_on
-    table.first_on = min(table.first_on or booked_on, booked_on)
-    table.last_on = max(table.last_on or booked_on, booked_on)
-    value = table.cell(row, Column.VALUE_ON)
-    value_on = _day_in(value, Column.VALUE_ON)[0] if value not in _NOTHING else None
-    status = folded(table.cell(row, Column.STATUS))
-    made = []
-    for column, signed in _amounts(table, row, moneys):
-        if signed == 0:
-            continue
-        made.append(
-            Entry(
-                place=f"{row.place}, {column.value}",
-                sign=Sign.CREDIT if signed > 0 else Sign.DEBIT,
-                amount=abs(signed),
-                status=EntryStatus.INFORMATION if status in _NOT_BOOKED else EntryStatus.BOOKED,
-                reversal=status in _CAME_BACK,
-                booked_on=booked_on,
-                value_on=value_on,
-                bank_reference=table.cell(row, Column.REFERENCE) or rest or None,
-                bank_transaction_code={Column.FEE: FEE, Column.TAX: TAX}.get(column),
-                # A fee is the provider's own, though it stands beside our order.
-                references=NO_REFERENCES if column in _OF_THE_PROVIDER else _own_reference(table, row),
-                text=table.cell(row, Column.TEXT) or None,
-                additional_text=table.cell(row, Column.COUNTERPARTY_NAME) or None,
-                counterparty_account=table.cell(row, Column.COUNTERPARTY_ACCOUNT) or None,
-                virtual_account=table.cell(row, Column.VIRTUAL_ACCOUNT) or None,
-            )
-        )
-    net = table.cell(row, Column.NET)
-    if net not in _NOTHING and Column.AMOUNT in table.columns:
-        told, moved = _number(table, row, Column.NET), sum(entry.signed_amount for entry in made)
-        if told != moved:
-            detail = f"the net is {told}, gross less fee and tax {moved}"
-            table.contradictions.append(Problem(ProblemCode.SUMMARY_MISMATCH, row.place, detail))
-    balance = table.cell(row, Column.BALANCE)
-    if balance not in _NOTHING:
-        moved = sum(entry.signed_amount for entry in made if entry.status is EntryStatus.BOOKED)
-        table.balances.append((moved, _number(table, row, Column.BALANCE)))
-    return made
-
-
-def _own_reference(table: _Table, row: Row) -> BankReferences:
-    return BankReferences(end_to_end_id=table.cell(row, Column.OWN_REFERENCE) or None)
-
-
-def _amounts(table: _Table, row: Row, moneys: list[Column]) -> Iterator[tuple[Column, int]]:
-    """What moved, each with its sign: money in above zero."""
-    for column in moneys:
-        number = _number(table, row, column)
-        match column:
-            case Column.DEBIT:
-                if number < 0 and not table.layout.negative_debits:
-                    raise Unreadable(ProblemCode.AMOUNT, "an amount below zero in the column of debits", ", debit")
-                yield column, -abs(number)
-            case Column.CREDIT:
-                if number < 0:
-                    raise Unreadable(ProblemCode.AMOUNT, "an amount below zero in the column of credits", ", credit")
-                yield column, number
-            case Column.AMOUNT:
-                yield column, -abs(number) if table.layout.paid_out else _marked(number, table.cell(row, Column.MARK))
-            case _:
-                yield column, -abs(number)
-
-
-def _marked(number: int, mark: str) -> int:
-    word = folded(mark)
-    if word in _DEBIT_MARKS or mark.strip() == "-":
-        return -abs(number)
-    if mark.strip() and word not in _CREDIT_MARKS and mark.strip() != "+":
-        raise Unreadable(ProblemCode.SIGN, "neither debit nor credit", ", mark")
-    return number
-
-
-def _number(table: _Table, row: Row, column: Column) -> int:
-    text = table.cell(row, column)
-    try:
-        return read_number(text, table.currency)
-    except Unreadable as error:
-        raise Unreadable(error.code, error.detail, f", {column.value}") from error
-
-
-def _day_in(text: str, column: Column) -> tuple[date, str]:
-    try:
-        return read_day(text)
-    except Unreadable as error:
-        raise Unreadable(error.code, error.detail, f", {column.value}") from error
-
-
-def _day(text: str) -> date | None:
-    try:
-        return read_day(text)[0]
-    except Unreadable:
-        return None
-
-
-def _take_running_balances(table: _Table) -> None:
-    """Where no balance is named: those of the column, if it follows row by row, from the oldest to the newest."""
-    if not table.balances or (table.opening is not None and table.closing is not None):
-        return
-    for ordered in (table.balances, table.balances[::-1]):
-        after = [balance for _, balance in ordered]
-        before = [balance - moved for moved, balance in ordered]
-        if after[:-1] == before[1:]:
-            table.opening = before[0] if table.opening is None else table.opening
-            table.closing = after[-1] if table.closing is None else table.closing
-            return
-
-
-def _check_totals(table: _Table) -> None:
-    """What the file says of itself must be what was counted; some banks leave fees out of their totals."""
-    if table.tally.not_added:
-        return
-    counted = {
-        Label.TOTAL_DEBIT: table.tally.sum_debits,
-        Label.TOTAL_CREDIT: table.tally.sum_credits,
-        Label.COUNT_DEBIT: table.counts[Sign.DEBIT],
-        Label.COUNT_CREDIT: table.counts[Sign.CREDIT],
-    }
-    has_fees = {Column.FEE, Column.TAX} & table.columns.keys()
-    for label, (place, stated) in table.stated.items():
-        if stated != counted[label] and not (has_fees and label in (Label.TOTAL_DEBIT, Label.COUNT_DEBIT)):
-            detail = f"{label.value} is stated as {stated} and counted as {counted[label]}"
-            table.contradictions.append(Problem(ProblemCode.SUMMARY_MISMATCH, place, detail))
-
-
-def _ended(table: _Table) -> StatementEnd:
-    return table.tally.end(table.statement(), table.header.place, table.contradictions)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciliation.errors import ProblemCode
+from reconciliation.formats import layouts
 from reconciliation.formats.layouts import Column, Label, WrongLayout, common, read_layout
 from reconciliation.inspection import inspect
 
@@ -21,6 +22,11 @@ def test_a_new_bank_adds_its_words_to_the_common_ones(tmp_path: Path) -> None:
     layout = read_layout(_written(tmp_path, text), common())
     assert (layout.column("TIEN DI / Out"), layout.column("Ghi nợ/Debit")) == (Column.DEBIT, Column.DEBIT)
     assert (layout.label("Dư trước: 5"), layout.label("Số dư đầu kỳ")) == (Label.OPENING, Label.OPENING)
+
+
+def test_every_layout_of_ours_can_be_read() -> None:
+    for path in Path(layouts.__file__).parents[1].glob("layouts/*.yaml"):
+        read_layout(path, None if path.stem == "common" else common())
 
 
 def test_everything_wrong_with_a_layout_is_named_at_once(tmp_path: Path) -> None:

@@ -136,6 +136,18 @@ def test_vietcombank_has_day_and_document_in_one_cell_and_several_accounts_on_a_
     assert (entry.booked_on, entry.bank_reference) == (date(2026, 11, 2), "5243.65937")
 
 
+def test_vietcombank_has_amount_and_sign_in_two_columns(tmp_path: Path) -> None:
+    table: list[list[Cell]] = [
+        ["Vietcombank"],
+        ["Số tài khoản", "0011000000001"],
+        ["Ngày giao dịch", "Số tham chiếu", "Thay đổi", "Số tiền", "Mô tả"],
+        ["02/11/2026", "5243 - 65937", "-", "3,000,000", "luong huu"],
+        ["03/11/2026", "5243 - 65938", "+", "500,000", "nop BHXH"],
+        ["Tổng", "", "", "", ""],
+    ]
+    assert figures(write_xlsx(tmp_path / "a.xlsx", table)) == [("0011000000001", None, None, 2, 500_000, 3_000_000)]
+
+
 def test_msb_has_its_balances_as_rows_of_the_table(tmp_path: Path) -> None:
     assert figures(write_xlsx(tmp_path / "a.xlsx", MSB)) == [("03101010000001", 10_000, 13_000, 2, 5_000, 2_000)]
 
