@@ -23,6 +23,7 @@ from engine.installation import Installation, open_installation
 from engine.law.parameters import Parameters
 from engine.logs import configure_logs
 from engine.payments import figures, tracing
+from engine.payments.life_of_award import life_of_award, names_award
 from engine.payments.proof import prove
 from engine.settings import Settings
 from engine.workers import relay
@@ -132,11 +133,15 @@ def figures_command(
 
 @app.command()
 def trace(reference: str, as_json: AsJson = False) -> None:
-    """The life of a payment, or of a receipt (`receipt 12`, or the payment code of its notice), with its law."""
+    """The life of a payment, of an award, or of a receipt (`receipt 12`, or the code of its notice), with its law."""
     with opened() as installation, installation.database.transaction() as connection:
         if names_receipts(reference):
             lives = trace_receipts(connection, reference, Parameters.load())
             print_json(lives) if as_json else _print_receipts(lives)
+            return
+        if names_award(connection, reference):
+            events = life_of_award(connection, reference)
+            print_json({"award": reference, "events": events}) if as_json else print_table(reference, events)
             return
         life = tracing.trace(connection, reference)
     if as_json:
