@@ -21,7 +21,7 @@ from engine.contributions.suspense import list_unidentified, propose_employer
 from engine.contributions.unchanged import declare_shard
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
-from engine.payments.refunds import plan_refunds
+from engine.payments.refunds import give_up_refund, plan_refunds
 from engine.people.accounts import Account
 
 employer_commands = typer.Typer(no_args_is_help=True, help="Đơn vị sử dụng lao động.")
@@ -215,6 +215,13 @@ def refund_list(
             write_refunds(output, refunds, installation.clock().now())
     rows = [asdict(refund) for refund in refunds]
     print_json(rows) if as_json else print_table("C16-TS", rows)
+
+
+@refund_commands.command("give-up")
+def refund_give_up(refund: int, person: As, reason: Reason) -> None:
+    """Ends a refund that failed or came back; its money is where it was before."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        give_up_refund(connection, refund, reason, installation.clock().now())
 
 
 @refund_commands.command("plan")

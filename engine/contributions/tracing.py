@@ -120,7 +120,7 @@ _LINE = text("""
 """)
 
 _PARTS = text("""
-    SELECT a.fund, c.period, a.kind, a.amount_vnd, c.declaration_no, c.due_on, a.value_on,
+    SELECT a.fund, c.period, a.kind, a.priority, a.amount_vnd, c.declaration_no, c.due_on, a.value_on,
            d.employee_vnd + d.employer_vnd AS dues_vnd, a.recorded_at AS allocated_at
     FROM engine.allocation a
     JOIN engine.declaration c USING (declaration_id)

@@ -251,7 +251,7 @@ SELECT e.notice_no, {reference_sql(PREFIX, "e.notice_no")}, e.employer_id, e.dec
         'carried_out', jsonb_build_object('staff', c.staff, 'surplus_vnd', 0, 'principal', owed.funds,
             'charge', '{{}}'::jsonb, 'days_late', 0,
             'by_status', CASE WHEN owed.vnd > 0 THEN jsonb_build_object('not_due', owed.vnd) ELSE '{{}}' END)),
-    ARRAY(SELECT collection_account_id FROM engine.collection_account ORDER BY 1), :at
+    ARRAY(SELECT collection_account_id FROM engine.collection_account WHERE bank_bin IS NOT NULL ORDER BY 1), :at
 FROM chosen_employer e
 JOIN engine.declaration c ON c.declaration_id = e.declaration_id
 LEFT JOIN last ON last.employer_id = e.employer_id

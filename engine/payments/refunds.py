@@ -10,9 +10,13 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from engine import audit
+from engine.clock import business_date
+from engine.contributions.refunds import reopen_cancelled_returns
 from engine.contributions.suspense import UNALLOCATED
-from engine.errors import WrongInput
+from engine.errors import NotFound, WrongInput
+from engine.payments.payment import TAKE_BACK, TAKE_BACK_RETURNED, PaymentState, Voucher, move
 from engine.payments.planning import PlannedRun
+from engine.payments.run import require_role
 from ledger.accounts import open_account
 from reconciliation.references import reference_sql
 
@@ -54,6 +58,33 @@ def plan_refunds(connection: Connection, pay_on: date, gateway: str, at: datetim
     return PlannedRun(run_code, totals.payments, totals.amount_vnd, 0, ())
 
 
+def give_up_refund(connection: Connection, refund_no: int, reason: str, at: datetime) -> None:
+    """Ends a refund that failed or came back: the money is the employer's again, or in suspense for its owner.
+
+    It is asked for anew with another account. By an approver or authoriser, since money that was payable is not.
+    """
+    row = connection.execute(
+        text("""
+            SELECT p.reference, p.state FROM engine.refund f JOIN engine.payment p USING (refund_id)
+            WHERE f.refund_no = :no AND p.state IN ('failed', 'returned') FOR UPDATE OF p"""),
+        {"no": refund_no},
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"no refund {refund_no} has failed or come back")
+    require_role(connection, "a refund is given up by an approver or authoriser")
+    move(
+        connection,
+        TAKE_BACK if row.state == PaymentState.FAILED else TAKE_BACK_RETURNED,
+        Voucher(f"refund:{refund_no}:given_up", f"refund {refund_no}", business_date(at), at),
+        chosen="SELECT payment_id, :why AS reason FROM engine.payment WHERE reference = :reference",
+        expected=1,
+        reference=row.reference,
+        why=reason,
+    )
+    reopen_cancelled_returns(connection, at)
+    audit.record(connection, "refund_given_up", f"refund {refund_no}", at, reason=reason)
+
+
 def _open_paying_account(connection: Connection, gateway: str) -> None:
     """Lets the first collection account at a gateway pay refunds, too."""
     known = {"gateway": gateway, "fund": UNALLOCATED}
@@ -66,7 +97,8 @@ def _open_paying_account(connection: Connection, gateway: str) -> None:
             INSERT INTO engine.paying_account (gateway, fund, holder_name, account_ciphertext, account_fingerprint,
                 own_account_id, ledger_account)
             SELECT gateway, :fund, holder_name, account_ciphertext, account_fingerprint, own_account_id, ledger_account
-            FROM engine.collection_account WHERE gateway = :gateway ORDER BY collection_account_id LIMIT 1"""),
+            FROM engine.collection_account WHERE gateway = :gateway AND bank_bin IS NOT NULL
+            ORDER BY collection_account_id LIMIT 1"""),
         known,
     )
     if opened.rowcount == 0:

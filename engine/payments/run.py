@@ -79,7 +79,7 @@ def release(connection: Connection, reference: str, reason: str, at: datetime) -
 
 def withdraw(connection: Connection, reference: str, reason: str, at: datetime) -> None:
     """Hủy một khoản: cancels one held payment; its award's month is due again unless something else forbids it."""
-    _require_role(connection, "a held payment is cancelled by an approver or authoriser")
+    require_role(connection, "a held payment is cancelled by an approver or authoriser")
     _move_one(connection, CANCEL_HELD, reference, reason, at)
     connection.execute(
         text("""
@@ -240,10 +240,11 @@ def _require_checker(connection: Connection, run_id: UUID) -> None:
         {"run_id": run_id, "last": len(LEVELS) - 1},
     )
     if payable:
-        _require_role(connection, "an approved run is cancelled by an approver or authoriser")
+        require_role(connection, "an approved run is cancelled by an approver or authoriser")
 
 
-def _require_role(connection: Connection, refusal: str) -> None:
+def require_role(connection: Connection, refusal: str) -> None:
+    """Raises `NotAllowed` if the acting person is no approver or authoriser."""
     may = connection.scalar(
         text("""
             SELECT EXISTS (SELECT FROM engine.staff WHERE person = engine.acting_person() AND active

@@ -19,7 +19,7 @@ from engine.errors import NotAllowed, WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import batch, run
 from engine.payments.proof import prove
-from engine.payments.refunds import plan_refunds
+from engine.payments.refunds import give_up_refund, plan_refunds
 from engine.people.accounts import Account
 from engine.settings import Settings
 from engine.statements import fetch_statements
@@ -115,6 +115,24 @@ def test_money_of_nobody_goes_back_to_where_it_came_from_only(installation: Inst
     _pay(installation)
     with installation.database.transaction() as connection:
         assert balance(connection, UNIDENTIFIED).vnd == 0
+        assert prove(connection, NEXT_DAY).differences == ()
+
+
+def test_a_refund_that_comes_back_is_the_employers_again(installation: Installation) -> None:
+    """The account ends in the digits for which the simulated bank tells at once that it does not exist."""
+    at = installation.clock().now()
+    unknown = replace(PAYEE, number="1021000009001")
+    with installation.database.transaction("lan") as connection:
+        number = request_refund(connection, installation.vault, employer.UNIT_CODE, AHEAD, unknown, "nộp trùng", at)
+    _pay(installation)
+    at = installation.clock().now()
+    with installation.database.transaction("lan") as connection, pytest.raises(NotAllowed, match="approver"):
+        give_up_refund(connection, number, "sai tài khoản", at)
+    with installation.database.transaction("minh") as connection:
+        give_up_refund(connection, number, "sai tài khoản", at)
+        (row,) = prove_contributions(connection).rows
+        assert (row.refunded_vnd, row.surplus_vnd) == (0, AHEAD)
+        assert balance(connection, "refunds_payable").vnd == 0
         assert prove(connection, NEXT_DAY).differences == ()
 
 
