@@ -11,7 +11,7 @@ _SECRETS = (
 )
 _PERSONAL_ELEMENT = re.compile(r"(<(?P<name>(?:\w+:)?(?:Nm|Ustrd|AddtlTxInf|AddtlNtryInf))>)[^<]*")
 _ACCOUNT_ELEMENT = re.compile(r"(<(?:\w+:)?(?:Othr|Prxy)>\s*<(?:\w+:)?Id>)([^<]*)")
-_PERSONAL_FIELD = re.compile(r'(?i)("[a-z_]*(?:account|name|memo|remittance)"\s*:\s*")([^"]*)(")')
+_PERSONAL_FIELD = re.compile(r'(?i)("[a-z_]*(?:account|name|memo|remittance|m_u_id)"\s*:\s*")([^"]*)(")')
 _AMOUNT_ELEMENT = r'(?<!Ccy="VND">)(?<!<CtrlSum>)(?<!_vnd": )(?<!_vnd":)'
 _LONG_NUMBER = re.compile(rf"(?<![\w-]){_AMOUNT_ELEMENT}\d{{6,34}}(?![\w-])")
 

@@ -174,13 +174,15 @@ def open_wallet(installation: Installation, provider: str = "momo", public_url: 
         "zalopay": {"app_id": "255300", "key1": "K1simulated", "key2": "K2simulated"},
         "payos": {"client_id": "client", "api_key": "AKsimulated", "checksum_key": "CKsimulated"},
         "vnpay": {"terminal": "SIMVNP01", "hash_secret": "HSsimulated"},
+        "mbbank": {"client_id": "client", "client_secret": "CSsimulated", "debit_account": "0123456789"},
     }[provider]
-    ours = {"momo": {"rsa_public_key": public}, "zalopay": {"rsa_private_key": private}}.get(provider, {})
-    theirs = {"momo": {"rsa_private_key": private}, "zalopay": {"rsa_public_key": public}}.get(provider, {})
+    signing, verifying = {"rsa_private_key": private}, {"rsa_public_key": public}
+    ours = {"momo": verifying, "zalopay": signing, "mbbank": signing | {"debit_name": "BHXH"}}.get(provider, {})
+    theirs = {"momo": signing, "zalopay": verifying | {"user_name": "N***** V** *"}, "mbbank": verifying}
     process.ensure_running(installation.simulator_home)
     with SimulatorControl(installation.simulator_home) as bank, ProvidersControl(installation.simulator_home) as wallet:
         bank.set_clock(AT)
-        wallet.register(provider, shared | theirs, OPENING_VND)
+        wallet.register(provider, shared | theirs.get(provider, {}), OPENING_VND)
     path = installation.provider_keys(provider)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(json.dumps({"provider": provider, "environment": "simulated", "keys": shared | ours}), "utf-8")
@@ -189,7 +191,7 @@ def open_wallet(installation: Installation, provider: str = "momo", public_url: 
 
 def add_wallet_world(installation: Installation, world: list[Payee], provider: str = "momo") -> None:
     """Staff, a wallet that pays pensions from an advance, and payees."""
-    account = {"momo": MERCHANT, "zalopay": "255300", "payos": "client"}[provider]
+    account = {"momo": MERCHANT, "zalopay": "255300", "payos": "client", "mbbank": "0123456789"}[provider]
     with installation.database.transaction("lan") as connection:
         add_staff(connection)
         gateways.onboard(connection, provider, provider, SIMULATOR_ADDRESS, "thuchi")
