@@ -19,11 +19,12 @@ import typst
 from sqlalchemy import Connection, text
 
 from engine import audit
+from engine.clock import business_date
 from engine.contributions.account import Debit, debits_on
 from engine.contributions.dues import FUND_LABELS
 from engine.contributions.employer import Employer, employer_on
 from engine.contributions.online import announced_vnd
-from engine.errors import NotFound
+from engine.errors import NotFound, WrongInput
 from engine.law.due_dates import days_late, evasion
 from engine.law.findings import Record, number_text
 from engine.law.parameters import Parameters
@@ -163,6 +164,8 @@ def urge(connection: Connection, on: date, at: datetime, law: Parameters) -> lis
     An employer that was written to this month is not written to again, nor one that has paid all of it online and
     whose money a settlement file has yet to show.
     """
+    if on > business_date(at):
+        raise WrongInput([f"{on} has not come: a letter tells what is owed on its day"])
     letters = []
     for employer in _with_overdue(connection, on):
         known = {"id": employer.employer_id, "on": on}

@@ -13,7 +13,7 @@ from engine.contributions.dues import FUND_LABELS
 from engine.contributions.notices import PREFIX
 from engine.errors import NotFound
 from engine.law.due_dates import days_late
-from engine.law.parameters import Parameters
+from engine.law.parameters import Confidence, Parameters
 from reconciliation.references import is_reference
 
 _ASKED = re.compile(r"receipt[ -]?([0-9]+)")
@@ -52,18 +52,23 @@ def _life(connection: Connection, receipt: Row[Any], law: Parameters) -> dict[st
     }
 
 
+_PLACES = {"hi": "BHYT", "ui": "BHTN", "accident": "TNLĐ, BNN", "si": "BHXH"}
+
+
 def _order(on: date, surplus_vnd: int, law: Parameters) -> list[dict[str, Any]]:
     """By which order the money was divided, and why what is left was not."""
     order = law.at("allocation_order", on)
+    doubt = ("", "") if order.confidence is not Confidence.UNCONFIRMED else (" (chưa xác nhận)", " (unconfirmed)")
+    names = ", ".join(_PLACES[name] for name in order.value)
     told = [
         {
             "article": order.citation.as_json(),
             "confidence": order.confidence.value,
             "words": {
-                "vi": "người nghỉ việc, hưởng chế độ trước; rồi lần lượt " + ", ".join(order.value)
-                + "; trong quỹ trả gốc trước tiền chậm đóng, tháng cũ trước",
-                "en": "workers who leave or claim first; then " + ", ".join(order.value)
-                + "; in a fund principal before charge, the oldest month first",
+                "vi": "người nghỉ việc, hưởng chế độ trước; rồi lần lượt " + names
+                + "; trong quỹ trả gốc trước tiền chậm đóng, tháng cũ trước" + doubt[0],
+                "en": "workers who leave or claim first; then " + names
+                + "; in a fund principal before charge, the oldest month first" + doubt[1],
             },
         }
     ]  # fmt: skip
