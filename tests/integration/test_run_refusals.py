@@ -1,0 +1,131 @@
+"""What people and hands in the database try between two signatures, and the reason with which each is refused."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
+
+import builders
+import pytest
+from sqlalchemy import Engine, text
+
+from engine.database import Database
+from engine.errors import NotAllowed
+from engine.installation import Installation
+from engine.payments import planning, run
+from engine.payments.agreement import require_agreement
+from engine.payments.dispatch import Sender, send_batch
+from engine.settings import Settings
+from engine.vault import Vault
+from gateways.signing import ensure_key
+
+
+@pytest.fixture
+def submitted(database: Database, vault: Vault) -> Database:
+    builders.add_world(database, vault, builders.payees(3))
+    with database.transaction("lan") as connection:
+        planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
+        run.submit(connection, builders.RUN, "lan", builders.AT)
+    return database
+
+
+def _approve(database: Database, person: str) -> int:
+    with database.transaction(person) as connection:
+        return run.approve(connection, builders.RUN, person, builders.AT)
+
+
+def _signatures(database: Database) -> list[tuple[int, str]]:
+    with database.transaction() as connection:
+        rows = connection.execute(text("SELECT level, person FROM engine.run_signature ORDER BY level"))
+        return [(row.level, row.person) for row in rows]
+
+
+@pytest.mark.parametrize("change", ["role = 'preparer'", "active = false"])
+def test_a_checker_whose_role_changed_in_between_signs_no_more(
+    submitted: Database, superuser: Engine, change: str
+) -> None:
+    _approve(submitted, "minh")
+    with superuser.begin() as connection:
+        connection.execute(text(f"UPDATE engine.staff SET {change} WHERE person = 'hoa'"))
+    with pytest.raises(NotAllowed, match="hoa may not sign level 2: the role authoriser is needed"):
+        _approve(submitted, "hoa")
+    assert _signatures(submitted) == [(0, "lan"), (1, "minh")]
+
+
+@pytest.mark.parametrize("person", ["lan", "minh"])
+def test_who_signed_and_was_made_authoriser_since_cannot_sign_again(
+    submitted: Database, superuser: Engine, person: str
+) -> None:
+    _approve(submitted, "minh")
+    with superuser.begin() as connection:
+        connection.execute(text("UPDATE engine.staff SET role = 'authoriser' WHERE person = :p"), {"p": person})
+    with pytest.raises(NotAllowed, match="maker and checkers are different persons"):
+        _approve(submitted, person)
+
+
+@pytest.mark.parametrize("pair", [("minh", "tam"), ("minh", "minh")])
+def test_of_two_approvals_at_once_one_counts(submitted: Database, pair: tuple[str, str]) -> None:
+    """Two approvers, or two tabs of one: the second waits for the first, and may not sign what then is next."""
+    together = threading.Barrier(2)
+
+    def sign(person: str) -> str:
+        together.wait()
+        try:
+            return f"level {_approve(submitted, person)}"
+        except NotAllowed as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = sorted(pool.map(sign, pair))
+    assert first == "level 1"
+    assert "different persons" in second or "the role authoriser is needed" in second
+    assert [level for level, _ in _signatures(submitted)] == [0, 1]
+
+
+def test_of_two_last_signatures_at_once_money_becomes_payable_once(submitted: Database, superuser: Engine) -> None:
+    with superuser.begin() as connection:
+        connection.execute(text("UPDATE engine.staff SET role = 'authoriser' WHERE person = 'tam'"))
+    _approve(submitted, "minh")
+    together = threading.Barrier(2)
+
+    def sign(person: str) -> str:
+        together.wait()
+        try:
+            return f"level {_approve(submitted, person)}"
+        except NotAllowed as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = sorted(pool.map(sign, ("hoa", "tam")))
+    assert (first, second) == ("level 2", "run 2026-11/1 is approved; this step needs it submitted")
+    with submitted.transaction() as connection:
+        require_agreement(connection)
+
+
+@pytest.mark.parametrize("edit", ["amount_vnd = amount_vnd + 1", "purpose = 'PENX'"])
+def test_what_is_edited_after_the_last_signature_is_not_sent_and_a_case_says_why(
+    submitted: Database, vault: Vault, superuser: Engine, tmp_path: Path, edit: str
+) -> None:
+    for person in ("minh", "hoa"):
+        _approve(submitted, person)
+    installation = Installation(Settings(tmp_path, None, None, None), submitted)
+    ensure_key(installation.signing_key("simbank"))
+    builders.dispatch_run(installation)
+    with superuser.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(f"UPDATE engine.payment SET {edit} WHERE payment_no = 2"))
+    with submitted.transaction() as connection:
+        message = connection.execute(text("SELECT message_id, subject FROM engine.outbox")).one()
+    # Nobody listens at the gateway's address: a call would end otherwise.
+    gateway = installation.gateway("simbank")
+    try:
+        sender = Sender(submitted, vault, gateway, installation.outgoing)
+        send_batch(sender, message.message_id, UUID(message.subject), builders.AT)
+    finally:
+        gateway.close()
+    with submitted.transaction() as connection:
+        problem = connection.execute(text("SELECT problem FROM engine.open_case")).scalar_one()
+        states = connection.scalars(text("SELECT DISTINCT state FROM engine.payment")).all()
+        sends = connection.scalar(text("SELECT sends FROM engine.batch"))
+    assert problem == "payments of shard 1 were changed after the run was submitted; its signatures are void"
+    assert (states, sends) == (["approved"], 0)
