@@ -96,12 +96,18 @@ class Installation:
         row = self._onboarded(name)
         if row.adapter not in providers():
             raise WrongInput([f"{name} ({row.adapter}) takes files of payments, and tells nothing of its own accord"])
+        return self.provider_at(name, row.adapter, row.base_url, returning_to)
+
+    def provider_at(self, name: str, adapter: str, base_url: str, returning_to: str | None = None) -> Provider:
+        """Opens a provider that may not be onboarded yet; its file of keys stands already."""
         keys, public_url = self.provider_keys(name), self.settings.public_url
+        if not keys.exists():
+            raise WrongInput([f"{keys}: the keys that {adapter} gave us are wanted there, with mode 0600"])
         return open_provider(
             Profile(
-                provider=row.adapter,
+                provider=adapter,
                 environment=read_credentials(keys).environment,
-                base_url=self._address(row.base_url),
+                base_url=self._address(base_url),
                 credentials_path=keys,
                 notification_url=f"{public_url}{CALLBACKS}/{name}" if public_url else "",
                 return_url=f"{public_url or returning_to or ''}{RETURNS}",

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from engine import statements
 from engine.cli.adapters import gateway_check, gateway_conformance, gateway_show
 from engine.cli.calling import As, AsJson, ExistingFile, On, Reason, day_of, opened
+from engine.cli.onboarding import gateway_account, gateway_onboard
 from engine.cli.printing import err, print_json, print_result, print_table
 from engine.cli.providers import gateway_providers
 from engine.cli.vectors import gateway_vectors
@@ -31,6 +32,8 @@ simulator_commands = typer.Typer(no_args_is_help=True, help="The simulated bank.
 _WAITS = "The bank tells a day again with other entries: nothing is stored until two persons have decided break {}."
 
 gateway_commands.command("vectors")(gateway_vectors)
+gateway_commands.command("onboard")(gateway_onboard)
+gateway_commands.command("account")(gateway_account)
 gateway_commands.command("providers")(gateway_providers)
 gateway_commands.command("show")(gateway_show)
 gateway_commands.command("check")(gateway_check)

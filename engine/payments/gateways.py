@@ -1,16 +1,19 @@
 """Onboarding a gateway: its name, its address, and the accounts that pay through it."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
 from engine import audit, bookkeeping
-from engine.errors import NotFound
+from engine.errors import NotFound, WrongInput
 from engine.people.accounts import wallet_numbers
 from engine.vault import Vault
 from gateways.contract import Capabilities, Instrument
 from gateways.online import OnlineCapabilities, OnlineOperation
+from gateways.providers import providers
+from gateways.registry import adapters
 from ledger.accounts import open_account
 from ledger.money import Dong
 from reconciliation import intake
@@ -37,6 +40,28 @@ _BENEFITS = {
 _POST_OFFICE = "post_office"
 FUNDS = {"retirement": "quỹ hưu trí và tử tuất", "state_budget": "ngân sách nhà nước"}
 """The funds that pay benefits, as accounts name them."""
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
+
+
+def require_new(connection: Connection, gateway: str, adapter: str) -> None:
+    """Raises `WrongInput` for a name that cannot be one or is taken, or an adapter that nobody brings."""
+    problems = []
+    if not _NAME.fullmatch(gateway):
+        problems.append(f"{gateway}: a gateway's name is up to 30 small letters, digits and underscores")
+    if connection.scalar(text("SELECT EXISTS (SELECT FROM engine.gateway WHERE gateway = :name)"), {"name": gateway}):
+        problems.append(f"{gateway}: there is a gateway of this name")
+    known = (*adapters(), *providers())
+    if adapter not in known:
+        problems.append(f"{adapter}: no such adapter; known are {', '.join(known)}")
+    if problems:
+        raise WrongInput(problems)
+
+
+def require_fund(fund: str) -> None:
+    if fund not in FUNDS:
+        raise WrongInput([f"{fund}: no such fund; there are {', '.join(FUNDS)}"])
 
 
 def onboard(connection: Connection, gateway: str, adapter: str, base_url: str, client_id: str) -> None:
@@ -93,10 +118,12 @@ def open_paying_account(
     adapter = connection.scalar(
         text("SELECT adapter FROM engine.gateway WHERE gateway = :gateway"), {"gateway": account.gateway}
     )
+    if adapter is None:
+        raise NotFound(f"there is no gateway {account.gateway}")
     ledger_account = open_account(
         connection,
         # A wallet and the post office pay from what was advanced to them; a bank from our account there.
-        "advance_to_agent" if adapter == _POST_OFFICE or wallet_numbers(adapter or "") else "cash_at_bank",
+        "advance_to_agent" if adapter == _POST_OFFICE or wallet_numbers(adapter) else "cash_at_bank",
         f"{account.gateway}.{account.fund}",
         label=f"{account.gateway}, {FUNDS[account.fund]}",
     )
@@ -116,12 +143,13 @@ def open_paying_account(
         },
     )
     open_account(connection, "fund_balance", account.fund, label=FUNDS[account.fund])
-    bookkeeping.post_opening_balance(
-        connection,
-        ledger_account=ledger_account,
-        fund=account.fund,
-        amount=Dong(opening_vnd),
-        document=f"opening {ledger_account}",
-        on=on,
-        at=at,
-    )
+    if opening_vnd:
+        bookkeeping.post_opening_balance(
+            connection,
+            ledger_account=ledger_account,
+            fund=account.fund,
+            amount=Dong(opening_vnd),
+            document=f"opening {ledger_account}",
+            on=on,
+            at=at,
+        )
