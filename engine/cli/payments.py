@@ -15,7 +15,17 @@ from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
-from engine.payments import deaths, gateways, lists, overpayments, planning, run, suspensions, validation
+from engine.payments import (
+    account_checks,
+    deaths,
+    gateways,
+    lists,
+    overpayments,
+    planning,
+    run,
+    suspensions,
+    validation,
+)
 from engine.payments.batch import dispatch
 from engine.people import files as people_files
 
@@ -123,6 +133,22 @@ def payout_account_import(file: ExistingFile, person: As, as_json: AsJson = Fals
             connection, installation.vault, file, recorded_at=installation.clock().now()
         )
     print_result(asdict(result), as_json)
+
+
+@account_commands.command("check")
+def payout_account_check(
+    person: As, gateway: Annotated[str, typer.Option(help="The bank to ask.")] = "simbank", as_json: AsJson = False
+) -> None:
+    """Xác minh tài khoản: asks a bank whether the accounts are the payees' own; `run check` shows what it said."""
+    with opened() as installation:
+        bank = installation.gateway(gateway)
+        try:
+            checked = account_checks.check_accounts(
+                installation.database, installation.vault, bank, person, installation.clock().now()
+            )
+        finally:
+            bank.close()
+    print_result(asdict(checked), as_json)
 
 
 @death_commands.command("import")

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from engine.errors import NotFound
+from engine.payments.account_checks import LATEST
 from engine.payments.suspensions import STANDS
 
 _NEW_ACCOUNT_DAYS = 7
@@ -101,6 +102,7 @@ class _Rule:
     condition: str
 
 
+_LAST_SAID = LATEST.format(account="o.payout_account_id")
 _RULES = (
     _Rule(
         "payee_has_died",
@@ -122,6 +124,9 @@ _RULES = (
         True,
         "NOT o.recorded_during @> CAST(:at AS timestamptz)",
     ),
+    _Rule("account_said_to_be_anothers", True, f"{_LAST_SAID} = 'no_match'"),
+    _Rule("account_name_is_only_close", False, f"{_LAST_SAID} = 'close'"),
+    _Rule("account_never_verified", False, f"coalesce({_LAST_SAID}, 'not_possible') = 'not_possible'"),
     _Rule(
         "account_of_several_payees",
         False,

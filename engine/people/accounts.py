@@ -74,6 +74,12 @@ def wallet_numbers(provider: str | None = None) -> list[str]:
     return [number for number, whose in _channels()["wallets"].items() if provider in (None, whose)]
 
 
+def close_name_percent() -> int:
+    """Below this resemblance a name that a bank calls close counts as another's."""
+    percent: int = _channels()["close_name_percent"]
+    return percent
+
+
 def number_problem(number: str) -> str | None:
     """Why this cannot be the number of a payout account, if so.
 
