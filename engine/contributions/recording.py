@@ -227,7 +227,8 @@ def _write_people(
     known = dict(staff_of(connection, accepted.employer, accepted.period))
     if corrects:
         people = [(person_id, one) for person_id, one in people if not _same(known.get(person_id), one.worker)]
-    gone = [person_id for person_id in known if person_id not in set(ids)]
+    present = set(ids)
+    gone = [person_id for person_id in known if person_id not in present]
     connection.execute(
         text("""
             UPDATE engine.employment SET recorded_during = tstzrange(lower(recorded_during), :at)
