@@ -166,9 +166,9 @@ WHERE b.opened_on <= :on AND (b.closed_on IS NULL OR b.closed_on > :on)
 UNION ALL
 SELECT NULL, 'missing_at_bank', a.ledger_account, x.reference, x.sign, NULL, x.amount_vnd, x.due_on, '{}'::jsonb,
     false
-FROM reconciliation.expectation x
+FROM reconciliation.awaited x
 JOIN reconciliation.own_account a USING (own_account_id)
-WHERE x.state = 'open' AND x.due_on < :on AND x.amount_vnd IS NOT NULL
+WHERE x.due_on < :on AND x.amount_vnd IS NOT NULL
 ORDER BY since, ledger_account, break_class, reference, break_id
 """
 )

@@ -60,7 +60,7 @@ def prepare_force(connection: Connection, break_id: int, reference: str, reason:
     line = _line(connection, break_id)
     expectation_id = connection.scalar(
         text(
-            "SELECT expectation_id FROM reconciliation.expectation WHERE reference = :reference AND state = 'open' "
+            "SELECT expectation_id FROM reconciliation.awaited WHERE reference = :reference "
             "AND own_account_id = :own_account_id AND sign = :sign "
             "AND (amount_vnd IS NULL OR amount_vnd = :amount_vnd)"
         ),
@@ -250,7 +250,7 @@ def _force(connection: Connection, decision: Row[Any], at: datetime) -> int:
             SELECT :item_id, x.expectation_id, :amount_vnd, x.amount_vnd IS NULL, :rule, :rank,
                 jsonb_build_object('reason', CAST(:reason AS text)), :at,
                 CASE WHEN :state = 'accepted' THEN CAST(:run_id AS bigint) END, :decision_id
-            FROM reconciliation.expectation x WHERE x.expectation_id = :expectation_id AND x.state = 'open'
+            FROM reconciliation.awaited x WHERE x.expectation_id = :expectation_id
             """
         ),
         {
@@ -263,13 +263,6 @@ def _force(connection: Connection, decision: Row[Any], at: datetime) -> int:
             "decision_id": decision.decision_id,
             "expectation_id": decision.expectation_id,
         },
-    )
-    connection.execute(
-        text(
-            "UPDATE reconciliation.expectation SET state = 'matched' "
-            "WHERE expectation_id = :expectation_id AND amount_vnd IS NOT NULL"
-        ),
-        {"expectation_id": decision.expectation_id},
     )
     _close(connection, decision, at)
     return run_id

@@ -5,7 +5,7 @@ instruction). An expectation of a payout has its exact amount and is matched onc
 amount open, since the payer decides what he pays and how often: it stays open until it is withdrawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import Connection, text
@@ -56,11 +56,19 @@ def withdraw(connection: Connection, chosen: str, parameters: Mapping[str, objec
     """
     return connection.execute(
         text(
-            "UPDATE reconciliation.expectation SET state = 'withdrawn' "
-            f"WHERE state = 'open' AND reference IN ({chosen})"
+            "UPDATE reconciliation.expectation x SET withdrawn = true FROM reconciliation.awaited a "
+            f"WHERE a.expectation_id = x.expectation_id AND a.reference IN ({chosen})"
         ),
         parameters,
     ).rowcount
+
+
+def withdraw_fees(connection: Connection, expectation_ids: Sequence[int]) -> None:
+    """A fee is expected only while a line is taken for one: undone, nobody waits for it."""
+    connection.execute(
+        text("UPDATE reconciliation.expectation SET withdrawn = true WHERE expectation_id = ANY(:chosen)"),
+        {"chosen": list(expectation_ids)},
+    )
 
 
 def know_party(connection: Connection, party: str, kind: str, value: str, on: date) -> None:

@@ -10,6 +10,7 @@ compete for one payment: a bank that books it singly and in a batch, a merge or 
 by the payee's account alone. What came first is matched, the other is a break.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +20,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, text
 
-from reconciliation import breaks
+from reconciliation import breaks, expectations
 from reconciliation.chain import lock_accounts
 from reconciliation.errors import ReconciliationError
 
@@ -71,6 +72,7 @@ class MatchCounts:
 
 
 _RULES = Path(__file__).parent / "rules"
+_STRAIGHT = text((_RULES / "straight.sql").read_text(encoding="utf-8"))
 _CANDIDATES = text((_RULES / "candidates.sql").read_text(encoding="utf-8"))
 _PARTY = (_RULES / "party.sql").read_text(encoding="utf-8")
 _AGREED = yaml.safe_load((_RULES.parent / "fees.yaml").read_text(encoding="utf-8"))["fees"]
@@ -114,6 +116,24 @@ CREATE TEMP TABLE IF NOT EXISTS candidate (
 ) ON COMMIT DELETE ROWS
 """
 
+_MEMORY = text("SET LOCAL work_mem = '128MB'")
+"""For each join of a matching run, so that a million lines need no files of their own; a join that needs more goes to disk."""
+_IS_NEW = text(
+    "SELECT NOT EXISTS (SELECT FROM reconciliation.matching_run WHERE file_id = :file_id AND run_id <> :run_id)"
+)
+# Whether anything is left for the ladder: lines of the file, or an open break of an earlier one.
+_LEFT_OPEN = text(
+    """
+SELECT EXISTS (
+    SELECT FROM reconciliation.break b
+    JOIN reconciliation.statement_item i USING (item_id)
+    JOIN reconciliation.statement s ON s.statement_id = i.statement_id
+    WHERE b.closed_on IS NULL AND s.own_account_id = ANY(:accounts)
+) OR :matched < (
+    SELECT count(*) FROM reconciliation.statement s JOIN reconciliation.statement_item i USING (statement_id)
+    WHERE s.file_id = CAST(:file_id AS integer))
+"""
+)
 _OPEN_RUN = text("INSERT INTO reconciliation.matching_run (file_id, ran_at) VALUES (:file_id, :at) RETURNING run_id")
 # A match on a statement that was waiting counts from the run after the gap was closed.
 _RELEASE = text(
@@ -140,20 +160,37 @@ def match_again(connection: Connection, at: datetime) -> MatchCounts:
 def _match(connection: Connection, accounts: list[int], file_id: int | None, at: datetime) -> MatchCounts:
     lock_accounts(connection, accounts)
     run_id = open_run(connection, file_id, at)
+    connection.execute(_MEMORY)
     connection.execute(text(_CANDIDATE_TABLE))
     connection.execute(text("TRUNCATE pg_temp.candidate"))
-    connection.execute(_CANDIDATES, {"file_id": file_id, "accounts": accounts})
-    connection.execute(text("ANALYZE pg_temp.candidate"))
-    matched = {
-        rule: connection.execute(
-            statement, {"rule": rule.value, "rank": rule.rank, "at": at, "run_id": run_id}
-        ).scalar_one()
-        for rule, statement in _LADDER.items()
-    }
-    connection.execute(_LEFT_OVER)
+    matched = Counter(_straight(connection, file_id, run_id, at))
+    if connection.scalar(_LEFT_OPEN, {"file_id": file_id, "accounts": accounts, "matched": matched.total()}):
+        matched += _climb(connection, accounts, file_id, run_id, at)
     connection.execute(_RELEASE, {"run_id": run_id, "accounts": accounts})
     opened = breaks.keep(connection, breaks.day_of(at))
-    return MatchCounts(run_id, matched, opened)
+    return MatchCounts(run_id, {rule: matched[rule] for rule in Rule}, opened)
+
+
+def _climb(
+    connection: Connection, accounts: list[int], file_id: int | None, run_id: int, at: datetime
+) -> Counter[Rule]:
+    """Every other line goes up the ladder, the surest rule first; what is left gets its reason."""
+    connection.execute(_CANDIDATES, {"file_id": file_id, "accounts": accounts})
+    connection.execute(text("ANALYZE pg_temp.candidate"))
+    matched: Counter[Rule] = Counter()
+    for rule, statement in _LADDER.items():
+        values = {"rule": rule.value, "rank": rule.rank, "at": at, "run_id": run_id}
+        matched[rule] += connection.execute(statement, values).scalar_one()
+    connection.execute(_LEFT_OVER)
+    return matched
+
+
+def _straight(connection: Connection, file_id: int | None, run_id: int, at: datetime) -> dict[Rule, int]:
+    """What the clear lines of a new file are. One matched before has none: what is left of it is open breaks."""
+    if file_id is None or not connection.scalar(_IS_NEW, {"file_id": file_id, "run_id": run_id}):
+        return {}
+    found = connection.execute(_STRAIGHT, {"file_id": file_id, "run_id": run_id, "at": at})
+    return {Rule(row.rule): row.lines for row in found}
 
 
 def open_run(connection: Connection, file_id: int | None, at: datetime) -> int:
@@ -167,7 +204,8 @@ def explain(connection: Connection, match_id: int) -> dict[str, Any]:
     row = connection.execute(_EXPLAINED, {"match_id": match_id}).one_or_none()
     if row is None:
         raise MatchNotUndone(str(match_id))
-    return row._asdict()
+    told = row._asdict()
+    return told | {"evidence": told["evidence"] or {"reference": told["reference"]}}
 
 
 _EXPLAINED = text(
@@ -199,24 +237,31 @@ def _accounts(connection: Connection, file_id: int) -> list[int]:
 
 
 def undo(connection: Connection, match_id: int, reason: str, at: datetime) -> None:
-    """Takes a match back because a person found it wrong. The expectation is open again; the line is left to people."""
-    item_id = connection.scalar(
-        text(
-            "UPDATE reconciliation.match m SET undone_at = :at, undone_reason = :reason "
-            "WHERE match_id = :match_id AND undone_at IS NULL "
-            "AND rule NOT IN ('batch', 'merge', 'split', 'fee') AND NOT EXISTS ("
-            "SELECT FROM reconciliation.match b WHERE b.returns_match_id = m.match_id AND b.undone_at IS NULL) "
-            "RETURNING item_id"
-        ),
-        {"match_id": match_id, "reason": reason, "at": at},
-    )
-    if item_id is None:
+    """Takes a match back because a person found it wrong: what it met is awaited again, the line is left to people.
+
+    The lines of a split, and what a batch or a merge paid with one line, are taken back together.
+    """
+    undone = connection.execute(_UNDO, {"match_id": match_id, "reason": reason, "at": at}).all()
+    if not undone:
         raise MatchNotUndone(str(match_id))
-    connection.execute(
-        text(
-            "UPDATE reconciliation.expectation x SET state = 'open' FROM reconciliation.match m "
-            "WHERE m.match_id = :match_id AND x.expectation_id = m.expectation_id AND m.returns_match_id IS NULL"
-        ),
-        {"match_id": match_id},
-    )
-    breaks.open_undone(connection, item_id, reason, breaks.day_of(at))
+    expectations.withdraw_fees(connection, [row.expectation_id for row in undone if row.rule == Rule.FEE])
+    for item_id in sorted({row.item_id for row in undone}):
+        breaks.open_undone(connection, item_id, reason, breaks.day_of(at))
+
+
+_GROUP = """
+SELECT m.match_id FROM reconciliation.match m
+JOIN reconciliation.match chosen ON chosen.match_id = :match_id AND (
+    m.match_id = chosen.match_id
+    OR (m.item_id = chosen.item_id AND chosen.rule IN ('batch', 'merge'))
+    OR (m.expectation_id = chosen.expectation_id AND chosen.rule = 'split' AND m.rule = 'split'))
+WHERE m.undone_at IS NULL
+"""
+_UNDO = text(
+    f"""
+UPDATE reconciliation.match m SET undone_at = :at, undone_reason = :reason
+WHERE m.match_id IN ({_GROUP}) AND NOT EXISTS (
+    SELECT FROM reconciliation.match b WHERE b.undone_at IS NULL AND b.returns_match_id IN ({_GROUP}))
+RETURNING m.item_id, m.expectation_id, m.rule
+"""
+)

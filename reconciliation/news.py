@@ -75,8 +75,8 @@ def told_early(connection: Connection) -> dict[str, tuple[int, int]]:
     rows = connection.execute(
         text(
             "SELECT a.ledger_account, count(*) AS expected, sum(x.amount_vnd)::bigint AS amount_vnd "
-            "FROM reconciliation.expectation x JOIN reconciliation.own_account a USING (own_account_id) "
-            "WHERE x.state = 'open' AND x.amount_vnd IS NOT NULL AND EXISTS (SELECT FROM reconciliation.news n "
+            "FROM reconciliation.awaited x JOIN reconciliation.own_account a USING (own_account_id) "
+            "WHERE x.amount_vnd IS NOT NULL AND EXISTS (SELECT FROM reconciliation.news n "
             "WHERE n.reference = x.reference AND n.own_account_id = x.own_account_id AND n.sign = x.sign) "
             "GROUP BY a.ledger_account"
         )

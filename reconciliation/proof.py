@@ -88,7 +88,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN (
     SELECT own_account_id, count(*) AS expected,
         sum(CASE sign WHEN 'credit' THEN amount_vnd ELSE -amount_vnd END) AS expected_vnd
-    FROM reconciliation.expectation WHERE state = 'open' AND amount_vnd IS NOT NULL
+    FROM reconciliation.awaited WHERE amount_vnd IS NOT NULL
     GROUP BY own_account_id
 ) expected USING (own_account_id)
 ORDER BY a.ledger_account

@@ -82,7 +82,7 @@ WITH line AS (
             AND (left(l.end_to_end_id, 12) = left(x.reference, 12)
                 OR right(l.end_to_end_id, 9) = right(x.reference, 9)), false) AS near_code
     FROM line l
-    JOIN reconciliation.expectation x ON x.own_account_id = l.own_account_id AND x.sign = l.sign AND x.state = 'open'
+    JOIN reconciliation.awaited x ON x.own_account_id = l.own_account_id AND x.sign = l.sign
     WHERE x.due_on BETWEEN l.booked_on - 40 AND l.booked_on + 7
 ), ranked AS (
     SELECT *,

@@ -1,7 +1,7 @@
 """The tables of reconciliation as the migrations make them. No plain account number, memo or name is in them.
 
-`expectation` is all that is known of the business; `statement`, `statement_entry` and `statement_item` are what the
-bank told, an item being what can be matched: one detail of an entry, or the entry itself; `match` joins the two, and
+`expectation` is all that is known of the business, `awaited` what of it is still open; `statement`, `statement_entry`
+and `statement_item` are what the bank told, an item being what can be matched: one detail of an entry, or the entry itself; `match` joins the two, and
 `break` keeps what did not match.
 """
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     ForeignKey,
     ForeignKeyConstraint,
@@ -52,33 +53,36 @@ expectation = Table(
     Column("amount_vnd", BigInteger),
     Column("due_on", Date, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default="open"),
     Column("party", Text),
     Column("counterparty", LargeBinary),
     Column("until_on", Date),
+    Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(_SIGNS),
     CheckConstraint("reference <> ''"),
     CheckConstraint("batch_reference <> ''"),
     CheckConstraint("amount_vnd > 0"),
-    CheckConstraint("state IN ('open', 'matched', 'withdrawn')"),
     CheckConstraint("amount_vnd IS NOT NULL OR sign = 'credit'", name="only_receipts_have_an_open_amount"),
-    Index(
-        "expectation_open_once",
-        "reference",
-        "own_account_id",
-        "sign",
-        unique=True,
-        postgresql_where=text("state = 'open'"),
-    ),
     Index("expectation_by_reference", "reference"),
     Index("expectation_by_batch", "batch_reference", postgresql_where=text("batch_reference IS NOT NULL")),
-    Index("expectation_by_party", "party", postgresql_where=text("party IS NOT NULL AND state = 'open'")),
-    Index(
-        "expectation_by_counterparty",
-        "counterparty",
-        postgresql_where=text("counterparty IS NOT NULL AND state = 'open'"),
-    ),
-    Index("expectation_open_by_due", "due_on", postgresql_where=text("state = 'open'")),
+)
+
+# Of the expectations those that nothing has met and nobody has withdrawn. Triggers alone write it.
+awaited = Table(
+    "awaited",
+    metadata,
+    Column("expectation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("own_account_id", Integer, nullable=False),
+    Column("sign", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("amount_vnd", BigInteger),
+    Column("due_on", Date, nullable=False),
+    Column("until_on", Date),
+    Column("party", Text),
+    Column("counterparty", LargeBinary),
+    Index("awaited_once", "reference", "own_account_id", "sign", unique=True),
+    Index("awaited_by_due", "due_on"),
+    Index("awaited_by_party", "party", postgresql_where=text("party IS NOT NULL")),
+    Index("awaited_by_counterparty", "counterparty", postgresql_where=text("counterparty IS NOT NULL")),
 )
 
 statement_file = Table(
@@ -203,23 +207,28 @@ matching_run = Table(
     Index("matching_run_by_file", "file_id"),
 )
 
+USE_NO = "CASE WHEN undone_at IS NOT NULL THEN -match_id WHEN rule IN ('batch', 'merge') THEN expectation_id ELSE 0 END"
+"""A line is used by one match, by those of its batch or merge, or by none; undone ones do not count."""
+
+# What a foreign key would check row by row, `check_matches` checks for a whole statement; nothing here is ever deleted.
 match = Table(
     "match",
     metadata,
     Column("match_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("item_id", BigInteger, ForeignKey("reconciliation.statement_item.item_id"), nullable=False),
-    Column("expectation_id", BigInteger, ForeignKey("reconciliation.expectation.expectation_id"), nullable=False),
+    Column("item_id", BigInteger, nullable=False),
+    Column("expectation_id", BigInteger, nullable=False),
     Column("amount_vnd", BigInteger, nullable=False),
     Column("open_amount", Boolean, nullable=False),
     Column("rule", Text, nullable=False),
     Column("rank", SmallInteger, nullable=False),
-    Column("evidence", JSONB, nullable=False),
+    Column("evidence", JSONB),
     Column("matched_at", _INSTANT, nullable=False),
-    Column("run_id", BigInteger, ForeignKey("reconciliation.matching_run.run_id")),
-    Column("returns_match_id", BigInteger, ForeignKey("reconciliation.match.match_id")),
+    Column("run_id", BigInteger),
+    Column("returns_match_id", BigInteger),
     Column("undone_at", _INSTANT),
     Column("undone_reason", Text),
-    Column("decision_id", BigInteger, ForeignKey("reconciliation.decision.decision_id", use_alter=True)),
+    Column("decision_id", BigInteger),
+    Column("use_no", BigInteger, Computed(USE_NO)),
     CheckConstraint("amount_vnd > 0"),
     CheckConstraint("(rule = 'forced') = (decision_id IS NOT NULL)"),
     CheckConstraint("(rule = 'return') = (returns_match_id IS NOT NULL)"),
@@ -227,14 +236,8 @@ match = Table(
     Index(
         "match_item_once",
         "item_id",
+        "use_no",
         unique=True,
-        postgresql_where=text("undone_at IS NULL AND rule NOT IN ('batch', 'merge')"),
-    ),
-    Index(
-        "match_expectation_once",
-        "expectation_id",
-        unique=True,
-        postgresql_where=text("undone_at IS NULL AND returns_match_id IS NULL AND NOT open_amount AND rule <> 'split'"),
     ),
     Index(
         "match_returned_once",
@@ -242,9 +245,9 @@ match = Table(
         unique=True,
         postgresql_where=text("undone_at IS NULL AND returns_match_id IS NOT NULL"),
     ),
-    Index("match_by_item", "item_id"),
     Index("match_by_expectation", "expectation_id"),
-    Index("match_by_run", "run_id"),
+    Index("match_by_run", "run_id", postgresql_using="brin", postgresql_with={"autosummarize": "true"}),
+    Index("match_shared", "item_id", postgresql_where=text("undone_at IS NULL AND rule IN ('batch', 'merge')")),
 )
 
 break_ = Table(

@@ -163,7 +163,7 @@ _OLDEST_NOTICE = text("""
     JOIN reconciliation.suspense u USING (item_id)
     JOIN reconciliation.statement_item i USING (item_id)
     JOIN reconciliation.statement s ON s.statement_id = i.statement_id
-    JOIN reconciliation.expectation x ON x.own_account_id = s.own_account_id AND x.party = :unit_code
-    WHERE b.break_id = :break_id AND x.sign = 'credit' AND x.state = 'open' AND x.amount_vnd IS NULL
+    JOIN reconciliation.awaited x ON x.own_account_id = s.own_account_id AND x.party = :unit_code
+    WHERE b.break_id = :break_id AND x.sign = 'credit' AND x.amount_vnd IS NULL
     ORDER BY x.due_on, x.expectation_id LIMIT 1
 """)

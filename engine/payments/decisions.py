@@ -68,29 +68,69 @@ def _write_off(connection: Connection, decided: Decided, at: datetime) -> None:
 
 def _reverse(connection: Connection, decided: Decided, at: datetime) -> None:
     """The reversing entry of what the undone match had settled or returned."""
-    found = connection.execute(
-        text("""
-            SELECT x.reference, x.kind, m.returns_match_id IS NOT NULL AS returned, m.run_id
-            FROM reconciliation.match m JOIN reconciliation.expectation x USING (expectation_id)
-            WHERE m.match_id = :match_id"""),
-        {"match_id": decided.match_id},
-    ).one()
+    found = connection.execute(_UNDONE, {"match_id": decided.match_id}).one()
     if found.run_id is None:
         return  # on a statement that waits: nothing has been booked
+    if found.kind == "bank_fee":
+        _reverse_fee(connection, decided, at)
+        return
     if found.kind != "payment":
         raise NotAllowed("a receipt that is allocated is refunded or allocated anew, its match is not undone")
     move(
         connection,
         UNDO_RETURN if found.returned else UNDO_SETTLED,
         Voucher(f"decision:{decided.decision_id}", f"decision {decided.decision_id}", business_date(at), at),
-        chosen="SELECT payment_id, 'match undone' AS reason FROM engine.payment WHERE reference = :reference",
-        expected=1,
-        reference=found.reference,
+        chosen="SELECT payment_id, 'match undone' AS reason FROM engine.payment "
+        "WHERE reference = ANY(:paid)",
+        expected=len(found.paid),
+        paid=found.paid,
     )
     connection.execute(
         text("""
             UPDATE engine.attempt t SET state = CASE WHEN :returned THEN 'success' ELSE 'pending' END
-            FROM engine.payment p WHERE p.payment_id = t.payment_id AND p.reference = :reference
+            FROM engine.payment p WHERE p.payment_id = t.payment_id AND p.reference = ANY(:paid)
                 AND t.state <> 'failed'"""),
-        {"returned": found.returned, "reference": found.reference},
+        {"returned": found.returned, "paid": found.paid},
     )
+
+
+_UNDONE = text("""
+    SELECT x.kind, chosen.returns_match_id IS NOT NULL AS returned, chosen.run_id,
+        array_agg(DISTINCT x.reference) AS paid
+    FROM reconciliation.match chosen
+    JOIN reconciliation.match m ON m.undone_at = chosen.undone_at AND (
+        m.match_id = chosen.match_id
+        OR (m.item_id = chosen.item_id AND chosen.rule IN ('batch', 'merge'))
+        OR (m.expectation_id = chosen.expectation_id AND chosen.rule = 'split' AND m.rule = 'split'))
+    JOIN reconciliation.expectation x ON x.expectation_id = m.expectation_id
+    WHERE chosen.match_id = :match_id
+    GROUP BY x.kind, chosen.returns_match_id, chosen.run_id""")
+
+
+def _reverse_fee(connection: Connection, decided: Decided, at: datetime) -> None:
+    """Nợ tiền gửi ngân hàng / Có chi phí ngân hàng: what was taken for a fee was none."""
+    fee = connection.execute(
+        text("""
+            SELECT e.reference, e.amount_vnd, c.ledger_account, coalesce(p.fund, :unallocated) AS fund
+            FROM reconciliation.match m JOIN reconciliation.expectation e USING (expectation_id)
+            JOIN reconciliation.own_account c USING (own_account_id)
+            LEFT JOIN engine.paying_account p USING (own_account_id)
+            WHERE m.match_id = :match_id"""),
+        {"match_id": decided.match_id, "unallocated": UNALLOCATED},
+    ).one()
+    header = EntryHeader(
+        key=f"decision:{decided.decision_id}",
+        event="bank_fee_undone",
+        document=f"decision {decided.decision_id}",
+        business_on=business_date(at),
+        description="Đảo bút toán phí ngân hàng: hai người cùng quyết định không phải là phí",
+    )
+    line = Line(
+        debit=fee.ledger_account,
+        credit=open_account(connection, "bank_fee_expense"),
+        amount=Dong(fee.amount_vnd),
+        fund=fee.fund,
+        debit_reference=fee.reference,
+        credit_reference=fee.reference,
+    )
+    book.post(connection, header, [line], recorded_at=at)

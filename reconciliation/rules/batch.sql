@@ -3,7 +3,8 @@
 WITH expected AS (
     SELECT x.own_account_id, x.sign, x.batch_reference, sum(x.amount_vnd) AS amount_vnd
     FROM reconciliation.expectation x
-    WHERE x.state = 'open' AND x.batch_reference IN (SELECT c.batch_reference FROM pg_temp.candidate c)
+    JOIN reconciliation.awaited a ON a.expectation_id = x.expectation_id
+    WHERE x.batch_reference IN (SELECT c.batch_reference FROM pg_temp.candidate c)
     GROUP BY x.own_account_id, x.sign, x.batch_reference
 ), fit AS (
     SELECT
@@ -27,12 +28,10 @@ WITH expected AS (
     JOIN reconciliation.expectation x ON x.batch_reference = fit.batch_reference
         AND x.own_account_id = fit.own_account_id
         AND x.sign = fit.sign
-        AND x.state = 'open'
+    JOIN reconciliation.awaited a ON a.expectation_id = x.expectation_id
     WHERE fit.turn = 1
-    RETURNING item_id, expectation_id
+    RETURNING item_id
 ), taken AS (
     DELETE FROM pg_temp.candidate c USING made WHERE c.item_id = made.item_id
-), closed AS (
-    UPDATE reconciliation.expectation x SET state = 'matched' FROM made WHERE x.expectation_id = made.expectation_id
 )
 SELECT count(*) FROM made

@@ -7,11 +7,10 @@ WITH pair AS (
         count(*) OVER (PARTITION BY c.item_id) AS expectations,
         count(*) OVER (PARTITION BY x.expectation_id) AS lines
     FROM pg_temp.candidate c
-    JOIN reconciliation.expectation x ON x.counterparty = c.counterparty
+    JOIN reconciliation.awaited x ON x.counterparty = c.counterparty
         AND x.own_account_id = c.own_account_id
         AND x.sign = c.sign
         AND x.amount_vnd = c.amount_vnd
-        AND x.state = 'open'
     WHERE c.keys = 0 AND NOT c.points_elsewhere AND NOT c.returned AND c.batch_reference IS NULL
 ), made AS (
     INSERT INTO reconciliation.match
@@ -22,10 +21,8 @@ WITH pair AS (
         CASE WHEN accepted THEN CAST(:run_id AS bigint) END
     FROM pair
     WHERE expectations = 1 AND lines = 1 AND booked_on BETWEEN due_on AND until_on
-    RETURNING item_id, expectation_id
+    RETURNING item_id
 ), taken AS (
     DELETE FROM pg_temp.candidate c USING made WHERE c.item_id = made.item_id
-), closed AS (
-    UPDATE reconciliation.expectation x SET state = 'matched' FROM made WHERE x.expectation_id = made.expectation_id
 )
 SELECT count(*) FROM made

@@ -8,8 +8,8 @@ WITH fit AS (
     WHERE c.keys = 0 AND c.sign = 'debit' AND NOT c.returned AND NOT c.points_elsewhere AND c.batch_reference IS NULL
 ), expected AS (
     INSERT INTO reconciliation.expectation
-        (own_account_id, sign, reference, amount_vnd, due_on, kind, state)
-    SELECT own_account_id, 'debit', 'FEE' || item_id, amount_vnd, booked_on, 'bank_fee', 'matched' FROM fit
+        (own_account_id, sign, reference, amount_vnd, due_on, kind)
+    SELECT own_account_id, 'debit', 'FEE' || item_id, amount_vnd, booked_on, 'bank_fee' FROM fit
     RETURNING expectation_id, reference
 ), made AS (
     INSERT INTO reconciliation.match

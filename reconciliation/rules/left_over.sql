@@ -2,7 +2,7 @@
 -- in account, sign or amount is a break and is not tried by weaker rules.
 WITH nearest AS (
     SELECT DISTINCT ON (c.item_id)
-        c.item_id, x.expectation_id, x.state, x.amount_vnd,
+        c.item_id, x.expectation_id, x.withdrawn, a.expectation_id IS NOT NULL AS awaited, x.amount_vnd,
         x.own_account_id = c.own_account_id AS same_account,
         x.sign = c.sign AS same_sign,
         x.amount_vnd IS NOT DISTINCT FROM c.amount_vnd OR x.amount_vnd IS NULL AS same_amount,
@@ -12,19 +12,22 @@ WITH nearest AS (
         ) AS came_back
     FROM pg_temp.candidate c
     JOIN reconciliation.expectation x ON x.reference = c.reference
+    LEFT JOIN reconciliation.awaited a ON a.expectation_id = x.expectation_id
     WHERE c.keys = 1 AND c.break_class IS NULL
     ORDER BY c.item_id,
         (x.sign = c.sign) DESC,
         (x.own_account_id = c.own_account_id) DESC,
         (x.amount_vnd IS NOT DISTINCT FROM c.amount_vnd) DESC,
-        array_position(ARRAY['open', 'matched', 'withdrawn'], x.state),
+        (a.expectation_id IS NOT NULL) DESC,
+        x.withdrawn,
         x.expectation_id
 ), total AS (
     SELECT
-        x.batch_reference, x.own_account_id, x.sign, bool_and(x.state = 'withdrawn') AS withdrawn,
-        sum(x.amount_vnd) FILTER (WHERE x.state = 'open') AS open_vnd,
-        sum(x.amount_vnd) FILTER (WHERE x.state = 'matched') AS matched_vnd
+        x.batch_reference, x.own_account_id, x.sign, bool_and(x.withdrawn) AS withdrawn,
+        sum(x.amount_vnd) FILTER (WHERE a.expectation_id IS NOT NULL) AS open_vnd,
+        sum(x.amount_vnd) FILTER (WHERE a.expectation_id IS NULL AND NOT x.withdrawn) AS matched_vnd
     FROM reconciliation.expectation x
+    LEFT JOIN reconciliation.awaited a ON a.expectation_id = x.expectation_id
     WHERE x.batch_reference IN (SELECT c.batch_reference FROM pg_temp.candidate c WHERE c.break_class IS NULL)
     GROUP BY x.batch_reference, x.own_account_id, x.sign
 ), batch AS (
@@ -45,9 +48,9 @@ SET
     break_class = CASE
         WHEN c.keys > 1 THEN 'ambiguous'
         WHEN n.same_sign AND n.same_account AND n.same_amount THEN CASE
-            WHEN n.state = 'matched' THEN 'duplicate_at_bank'
-            WHEN n.state = 'withdrawn' THEN 'no_longer_expected'
-            ELSE 'ambiguous' END
+            WHEN n.awaited THEN 'ambiguous'
+            WHEN n.withdrawn THEN 'no_longer_expected'
+            ELSE 'duplicate_at_bank' END
         WHEN n.came_back AND NOT n.same_sign AND n.same_account AND n.same_amount THEN 'duplicate_at_bank'
         WHEN NOT n.same_sign AND c.sign = 'credit' AND c.returned AND n.same_account AND NOT n.same_amount
             THEN 'amount_differs'

@@ -5,10 +5,9 @@ WITH wanted AS (
         c.item_id, c.amount_vnd, c.accepted, c.rivals, x.expectation_id, x.amount_vnd AS expected_vnd,
         count(*) OVER (PARTITION BY x.expectation_id) AS lines
     FROM pg_temp.candidate c
-    JOIN reconciliation.expectation x ON x.reference = ANY(c.rivals)
+    JOIN reconciliation.awaited x ON x.reference = ANY(c.rivals)
         AND x.own_account_id = c.own_account_id
         AND x.sign = c.sign
-        AND x.state = 'open'
         AND x.amount_vnd IS NOT NULL
     WHERE c.keys > 1 AND NOT c.disagrees AND NOT c.returned
 ), whole AS (
@@ -22,10 +21,8 @@ WITH wanted AS (
         item_id, expectation_id, expected_vnd, false, :rule, :rank, jsonb_build_object('references', to_jsonb(rivals)),
         :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
     FROM wanted JOIN whole USING (item_id)
-    RETURNING item_id, expectation_id
+    RETURNING item_id
 ), taken AS (
     DELETE FROM pg_temp.candidate c USING made WHERE c.item_id = made.item_id
-), closed AS (
-    UPDATE reconciliation.expectation x SET state = 'matched' FROM made WHERE x.expectation_id = made.expectation_id
 )
 SELECT count(*) FROM made

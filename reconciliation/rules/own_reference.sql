@@ -6,25 +6,20 @@ WITH fit AS (
         c.item_id, c.amount_vnd, c.reference, c.accepted, x.expectation_id, x.amount_vnd IS NULL AS open_amount,
         row_number() OVER (PARTITION BY x.expectation_id ORDER BY c.booked_on, c.item_id) AS turn
     FROM pg_temp.candidate c
-    JOIN reconciliation.expectation x ON x.reference = c.reference
+    JOIN reconciliation.awaited x ON x.reference = c.reference
         AND x.own_account_id = c.own_account_id
         AND x.sign = c.sign
-        AND x.state = 'open'
         AND (x.amount_vnd = c.amount_vnd OR x.amount_vnd IS NULL)
     WHERE c.keys = 1 AND c.echoed = :echoed AND NOT c.disagrees AND NOT c.returned
 ), made AS (
     INSERT INTO reconciliation.match
-        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)
+        (item_id, expectation_id, amount_vnd, open_amount, rule, rank, matched_at, run_id)
     SELECT
-        item_id, expectation_id, amount_vnd, open_amount, :rule, :rank,
-        jsonb_build_object('reference', reference), :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
+        item_id, expectation_id, amount_vnd, open_amount, :rule, :rank, :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
     FROM fit
     WHERE turn = 1 OR open_amount
-    RETURNING item_id, expectation_id, open_amount
+    RETURNING item_id
 ), taken AS (
     DELETE FROM pg_temp.candidate c USING made WHERE c.item_id = made.item_id
-), closed AS (
-    UPDATE reconciliation.expectation x SET state = 'matched'
-    FROM made WHERE x.expectation_id = made.expectation_id AND NOT made.open_amount
 )
 SELECT count(*) FROM made

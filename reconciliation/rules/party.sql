@@ -11,8 +11,8 @@ WITH told AS (
     FROM told t
     CROSS JOIN LATERAL (
         SELECT x.expectation_id, x.reference
-        FROM reconciliation.expectation x
-        WHERE x.party = t.party AND x.own_account_id = t.own_account_id AND x.sign = 'credit' AND x.state = 'open'
+        FROM reconciliation.awaited x
+        WHERE x.party = t.party AND x.own_account_id = t.own_account_id AND x.sign = 'credit'
             AND x.amount_vnd IS NULL
         ORDER BY x.due_on, x.expectation_id LIMIT 1
     ) x

@@ -9,7 +9,7 @@ WITH fit AS (
         row_number() OVER (PARTITION BY paid.match_id ORDER BY c.booked_on, c.item_id) AS turn
     FROM pg_temp.candidate c
     CROSS JOIN LATERAL (
-        SELECT x.expectation_id, x.own_account_id, x.sign, x.state, x.amount_vnd
+        SELECT x.expectation_id, x.own_account_id, x.sign, x.amount_vnd
         FROM reconciliation.expectation x WHERE x.reference = c.reference OFFSET 0
     ) x
     CROSS JOIN LATERAL (
@@ -27,7 +27,6 @@ WITH fit AS (
         AND (c.returned OR c.echoed)
         AND x.own_account_id = c.own_account_id
         AND x.sign = 'debit'
-        AND x.state = 'matched'
         AND x.amount_vnd = c.amount_vnd
         AND NOT paid.returned
 ), made AS (

@@ -9,10 +9,9 @@ WITH part AS (
         max(c.booked_on) OVER parts = min(c.booked_on) OVER parts AS same_day,
         bool_and(c.accepted) OVER parts AS all_accepted
     FROM pg_temp.candidate c
-    JOIN reconciliation.expectation x ON x.reference = c.reference
+    JOIN reconciliation.awaited x ON x.reference = c.reference
         AND x.own_account_id = c.own_account_id
         AND x.sign = c.sign
-        AND x.state = 'open'
     WHERE c.keys = 1 AND NOT c.returned AND x.amount_vnd IS NOT NULL
     WINDOW parts AS (PARTITION BY x.expectation_id)
 ), made AS (
@@ -23,11 +22,8 @@ WITH part AS (
         jsonb_build_object('reference', reference, 'parts', parts), :at, CAST(:run_id AS bigint)
     FROM part
     WHERE parts > 1 AND sum_vnd = expected_vnd AND largest_vnd < expected_vnd AND same_day AND all_accepted
-    RETURNING item_id, expectation_id
+    RETURNING item_id
 ), taken AS (
     DELETE FROM pg_temp.candidate c USING made WHERE c.item_id = made.item_id
-), closed AS (
-    UPDATE reconciliation.expectation x SET state = 'matched'
-    WHERE x.expectation_id IN (SELECT made.expectation_id FROM made)
 )
 SELECT count(*) FROM made

@@ -281,6 +281,60 @@ def test_an_undone_match_is_open_again_and_left_to_people(bank: Bank) -> None:
         matching.undo(connection, 1, "again", AT)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (Batch((Line(-3_000_000), Line(-4_000_000)), "B1", with_details=False),),
+        (Line(-7_000_000, text=f"{pn(1)} {pn(2)}"),),
+    ],
+    ids=["batch", "merge"],
+)
+def test_a_batch_and_a_merge_are_undone_whole(bank: Bank, lines: tuple[Line | Batch, ...]) -> None:
+    bank.expect((1, 3_000_000), (2, 4_000_000), batch="B1")
+    bank.tells(*lines)
+    with pytest.raises(DBAPIError, match="still stands"), bank.database.transaction() as connection:
+        connection.execute(
+            text("UPDATE reconciliation.match SET undone_at = now(), undone_reason = '?' WHERE match_id = 1")
+        )
+    with bank.database.transaction() as connection:
+        matching.undo(connection, 1, "another batch's", AT)
+    missing = [(BreakClass.MISSING_AT_BANK, pn(1)), (BreakClass.MISSING_AT_BANK, pn(2))]
+    assert bank.breaks() == [*missing, (BreakClass.UNDONE, None)]
+    assert bank.tells(Line(-3_000_000, pn(1)), Line(-4_000_000, pn(2))).matched[Rule.ECHO] == 2
+
+
+def test_the_parts_of_a_split_are_undone_together(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    assert bank.tells(Line(-1_000_000, pn(1)), Line(-2_000_000, pn(1))).matched[Rule.SPLIT] == 2
+    with bank.database.transaction() as connection:
+        matching.undo(connection, 2, "another payee's", AT)
+    undone = (BreakClass.UNDONE, None)
+    assert bank.breaks() == [(BreakClass.MISSING_AT_BANK, pn(1)), undone, undone]
+
+
+def test_a_fee_that_was_none_is_awaited_by_nobody(bank: Bank) -> None:
+    agreed = min(fees["at_most_vnd"] for fees in matching._AGREED)
+    code = next(fees["code"] for fees in matching._AGREED)
+    assert bank.tells(Line(-agreed, transaction_code=code)).matched[Rule.FEE] == 1
+    with bank.database.transaction() as connection:
+        matching.undo(connection, 1, "no fee", AT)
+        assert connection.scalar(text("SELECT count(*) FROM reconciliation.awaited")) == 0
+    assert bank.breaks() == [(BreakClass.UNDONE, None)]
+
+
+def test_nobody_but_the_database_says_what_is_awaited(bank: Bank) -> None:
+    bank.expect((1, 3_000_000))
+    bank.tells(Line(-3_000_000, pn(1)))
+    for change in (
+        "INSERT INTO reconciliation.awaited SELECT expectation_id, own_account_id, sign, reference, amount_vnd, due_on "
+        "FROM reconciliation.expectation",
+        "UPDATE reconciliation.expectation SET withdrawn = true",
+        "UPDATE reconciliation.match SET run_id = run_id + 1",
+    ):
+        with pytest.raises(DBAPIError), bank.database.transaction() as connection:
+            connection.execute(text(change))
+
+
 def test_a_match_that_was_returned_cannot_be_undone_before_its_return(bank: Bank) -> None:
     bank.expect((1, 3_000_000))
     bank.tells(Line(-3_000_000, pn(1)), Line(3_000_000, pn(1), reason="AC04"))
@@ -323,7 +377,7 @@ def test_the_database_refuses_wrong_matches(bank: Bank) -> None:
 
 def test_one_reference_is_expected_once_at_a_time(bank: Bank) -> None:
     bank.expect((1, 3_000_000))
-    with pytest.raises(DBAPIError, match="expectation_open_once"):
+    with pytest.raises(DBAPIError, match="awaited_once"):
         bank.expect((1, 3_000_000))
     bank.withdraw(1)
     bank.expect((1, 3_000_000))
