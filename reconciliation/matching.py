@@ -117,7 +117,7 @@ CREATE TEMP TABLE IF NOT EXISTS candidate (
 """
 
 _MEMORY = text("SET LOCAL work_mem = '128MB'")
-"""For each join of a matching run, so that a million lines need no files of their own; a join that needs more goes to disk."""
+"""For each join of a matching run; one of more than a million lines goes to disk."""
 _IS_NEW = text(
     "SELECT NOT EXISTS (SELECT FROM reconciliation.matching_run WHERE file_id = :file_id AND run_id <> :run_id)"
 )

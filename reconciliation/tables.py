@@ -1,8 +1,8 @@
 """The tables of reconciliation as the migrations make them. No plain account number, memo or name is in them.
 
 `expectation` is all that is known of the business, `awaited` what of it is still open; `statement`, `statement_entry`
-and `statement_item` are what the bank told, an item being what can be matched: one detail of an entry, or the entry itself; `match` joins the two, and
-`break` keeps what did not match.
+and `statement_item` are what the bank told, an item being what can be matched: one detail of an entry, or the entry
+itself; `match` joins the two, and `break` keeps what did not match.
 """
 
 from sqlalchemy import (

@@ -80,8 +80,7 @@ def _reverse(connection: Connection, decided: Decided, at: datetime) -> None:
         connection,
         UNDO_RETURN if found.returned else UNDO_SETTLED,
         Voucher(f"decision:{decided.decision_id}", f"decision {decided.decision_id}", business_date(at), at),
-        chosen="SELECT payment_id, 'match undone' AS reason FROM engine.payment "
-        "WHERE reference = ANY(:paid)",
+        chosen="SELECT payment_id, 'match undone' AS reason FROM engine.payment WHERE reference = ANY(:paid)",
         expected=len(found.paid),
         paid=found.paid,
     )

@@ -169,7 +169,7 @@ def figures(country: Country) -> dict[str, int]:
         " WHERE c.period = '2026-11-01'",
         "lines": "SELECT count(*) FROM ledger.line l JOIN ledger.entry e USING (entry_id)"
         " WHERE e.document LIKE 'unchanged%'",
-        "expected": "SELECT count(*) FROM reconciliation.expectation WHERE state = 'open'",
+        "expected": "SELECT count(*) FROM reconciliation.awaited",
     }
     with country.database.transaction() as connection:
         return {name: connection.execute(text(query)).scalar_one() for name, query in queries.items()}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bank_paper import Line, Paper
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from engine.clock import VIET_NAM
 from engine.database import Database
@@ -91,3 +92,28 @@ def test_working_days_pass_over_tet_and_week_ends() -> None:
     assert working_days_between(date(2026, 11, 6), date(2026, 11, 9)) == 1
     assert working_days_after(date(2026, 11, 6), 2) == date(2026, 11, 10)
     assert working_days_between(date(2026, 11, 9), date(2026, 11, 6)) == 0
+
+
+def test_a_run_that_is_killed_starts_again_without_harm(
+    database: Database, vault: Vault, own_account: int, tmp_path: Path
+) -> None:
+    lines = [Line(-3_000_000, make_reference("PN", 1)), Line(-5_000_000, text="khong ro")]
+    path = Paper(ACCOUNT, 8_000_000).statement(tmp_path / "1.xml", DAY, lines)
+    with database.transaction() as connection:
+        _expect(connection, own_account, 1, 3_000_000)
+    with pytest.raises(OperationalError), database.transaction() as connection:
+        import_statement(connection, vault, path, AT)
+        with database.transaction() as other:
+            backend = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+            other.execute(text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend})
+        connection.execute(text("SELECT 1"))
+    counts = text(
+        "SELECT (SELECT count(*) FROM reconciliation.statement_file), (SELECT count(*) FROM reconciliation.match), "
+        "(SELECT count(*) FROM reconciliation.break), (SELECT count(*) FROM reconciliation.awaited)"
+    )
+    with database.transaction() as connection:
+        assert tuple(connection.execute(counts).one()) == (0, 0, 0, 1)
+    for _ in range(2):
+        with database.transaction() as connection:
+            import_statement(connection, vault, path, AT)
+            assert tuple(connection.execute(counts).one()) == (1, 1, 1, 0)

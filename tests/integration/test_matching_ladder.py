@@ -313,9 +313,9 @@ def test_the_parts_of_a_split_are_undone_together(bank: Bank) -> None:
 
 
 def test_a_fee_that_was_none_is_awaited_by_nobody(bank: Bank) -> None:
-    agreed = min(fees["at_most_vnd"] for fees in matching._AGREED)
-    code = next(fees["code"] for fees in matching._AGREED)
-    assert bank.tells(Line(-agreed, transaction_code=code)).matched[Rule.FEE] == 1
+    path = bank.write([Line(-1_100)])
+    path.write_text(path.read_text().replace("<Cd>ICDT</Cd><SubFmlyCd>DMCT", "<Cd>ICDT</Cd><SubFmlyCd>CHRG"))
+    assert _found(bank.load(path)) == {Rule.FEE: 1}
     with bank.database.transaction() as connection:
         matching.undo(connection, 1, "no fee", AT)
         assert connection.scalar(text("SELECT count(*) FROM reconciliation.awaited")) == 0
@@ -325,9 +325,9 @@ def test_a_fee_that_was_none_is_awaited_by_nobody(bank: Bank) -> None:
 def test_nobody_but_the_database_says_what_is_awaited(bank: Bank) -> None:
     bank.expect((1, 3_000_000))
     bank.tells(Line(-3_000_000, pn(1)))
+    columns = "expectation_id, own_account_id, sign, reference, amount_vnd, due_on"
     for change in (
-        "INSERT INTO reconciliation.awaited SELECT expectation_id, own_account_id, sign, reference, amount_vnd, due_on "
-        "FROM reconciliation.expectation",
+        f"INSERT INTO reconciliation.awaited ({columns}) SELECT {columns} FROM reconciliation.expectation",
         "UPDATE reconciliation.expectation SET withdrawn = true",
         "UPDATE reconciliation.match SET run_id = run_id + 1",
     ):

@@ -8,8 +8,8 @@ part, an expectation met twice or that is not awaited, a return of what did not 
 
 from alembic import op
 
-revision = "0024_matching_at_size"
-down_revision = "0023_suspensions"
+revision = "0029_matching_at_size"
+down_revision = "0028_claim_versions"
 
 _SQL = """
 CREATE TABLE reconciliation.awaited (
@@ -86,7 +86,8 @@ DROP INDEX reconciliation.match_expectation_once;
 DROP INDEX reconciliation.match_returned_once;
 -- A line is used by one match, by those of its batch or merge, or by none; undone ones do not count.
 ALTER TABLE reconciliation.match ADD COLUMN use_no bigint GENERATED ALWAYS AS (
-    CASE WHEN undone_at IS NOT NULL THEN -match_id WHEN rule IN ('batch', 'merge') THEN expectation_id ELSE 0 END) STORED;
+    CASE WHEN undone_at IS NOT NULL THEN -match_id WHEN rule IN ('batch', 'merge') THEN expectation_id ELSE 0 END
+) STORED;
 CREATE UNIQUE INDEX match_item_once ON reconciliation.match (item_id, use_no);
 CREATE UNIQUE INDEX match_returned_once ON reconciliation.match (returns_match_id)
     WHERE undone_at IS NULL AND returns_match_id IS NOT NULL;
@@ -95,8 +96,8 @@ DROP INDEX reconciliation.match_by_run;
 CREATE INDEX match_by_run ON reconciliation.match USING brin (run_id) WITH (autosummarize);
 CREATE INDEX match_shared ON reconciliation.match (item_id) WHERE undone_at IS NULL AND rule IN ('batch', 'merge');
 
--- Each query is planned for the rows at hand and looks only at the range of ids that they span: a plan kept from a match
--- of one line is a bad one for a million, and the history behind them is none of their business.
+-- Each query is planned for the rows at hand and looks only at the range of ids that they span: a plan kept from a
+-- match of one line is a bad one for a million, and the history behind them is none of their business.
 CREATE OR REPLACE FUNCTION reconciliation.check_matches() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
