@@ -102,11 +102,7 @@ def test_a_run_that_is_killed_starts_again_without_harm(
     with database.transaction() as connection:
         _expect(connection, own_account, 1, 3_000_000)
     with pytest.raises(OperationalError), database.transaction() as connection:
-        import_statement(connection, vault, path, AT)
-        with database.transaction() as other:
-            backend = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
-            other.execute(text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend})
-        connection.execute(text("SELECT 1"))
+        _import_and_be_killed(database, connection, vault, path)
     counts = text(
         "SELECT (SELECT count(*) FROM reconciliation.statement_file), (SELECT count(*) FROM reconciliation.match), "
         "(SELECT count(*) FROM reconciliation.break), (SELECT count(*) FROM reconciliation.awaited)"
@@ -117,3 +113,11 @@ def test_a_run_that_is_killed_starts_again_without_harm(
         with database.transaction() as connection:
             import_statement(connection, vault, path, AT)
             assert tuple(connection.execute(counts).one()) == (1, 1, 1, 0)
+
+
+def _import_and_be_killed(database: Database, connection: Connection, vault: Vault, path: Path) -> None:
+    backend = connection.scalar(text("SELECT pg_backend_pid()"))
+    import_statement(connection, vault, path, AT)
+    with database.transaction() as other:
+        other.execute(text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend})
+    connection.execute(text("SELECT 1"))
