@@ -8,8 +8,8 @@ part, an expectation met twice or that is not awaited, a return of what did not 
 
 from alembic import op
 
-revision = "0029_matching_at_size"
-down_revision = "0028_claim_versions"
+revision = "0030_matching_at_size"
+down_revision = "0029_account_checks"
 
 _SQL = """
 CREATE TABLE reconciliation.awaited (
