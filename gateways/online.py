@@ -285,6 +285,7 @@ class Verifier(Adapter, Protocol):
     def verify_beneficiary(self, payout: Payout, asking: Asking, /) -> NameCheck: ...
 
 
+@runtime_checkable
 class Holder(Adapter, Protocol):
     """A provider with whom we keep money."""
 

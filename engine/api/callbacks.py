@@ -33,7 +33,8 @@ TAKERS: tuple[Taker, ...] = (single_inquiry.take_notification, online.take_notif
 """Who may know the reference of a notification, asked in this order."""
 
 router = APIRouter()
-_LIMIT = CallerLimit(time.monotonic)
+_LIMIT = CallerLimit(time.monotonic, burst=1000, per_second=200)
+"""Wide enough for a provider that tells of every payout of a large run from one address, and may do so only once."""
 _log = structlog.get_logger()
 
 

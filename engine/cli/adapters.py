@@ -5,18 +5,24 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 from sqlalchemy import text
 
 from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import print_json, print_result, print_table
+from engine.cli.providers import provider_told
 from engine.clock import Clock
 from engine.errors import NotFound
 from engine.installation import Installation
 from gateways.banking_days import next_banking_day
 from gateways.conformance import suite
 from gateways.contract import Capabilities, Health
+from gateways.errors import Ambiguous, NotSent
+from gateways.online import Asking, Holder
+from gateways.providers import capabilities_of as provider_sheet
+from gateways.providers import providers
 from gateways.registry import capabilities_of
 
 CLOCK_TOLERANCE_SECONDS = 300
@@ -27,7 +33,11 @@ def gateway_show(name: str, on: On = None, as_json: AsJson = False) -> None:
     """What a gateway can do and its limits, as its dated sheet says for a day."""
     with opened() as installation:
         day = day_of(installation, on)
-        capabilities = capabilities_of(name, _adapter(installation, name), day)
+        adapter = _adapter(installation, name)
+    if adapter in providers():
+        print_result(provider_told(provider_sheet(adapter)), as_json)
+        return
+    capabilities = capabilities_of(name, adapter, day)
     shown = _shown(capabilities) | {"next_banking_day": next_banking_day(day)}
     if not as_json:
         shown["rails"] = [_rail_in_words(rail) for rail in shown["rails"]]
@@ -37,15 +47,39 @@ def gateway_show(name: str, on: On = None, as_json: AsJson = False) -> None:
 def gateway_check(name: str, as_json: AsJson = False) -> None:
     """Asks the bank something harmless: proves address, credentials, clock and certificate. Nothing is moved."""
     with opened() as installation:
-        gateway = installation.gateway(name)
-        try:
-            on = day_of(installation, None)
-            health = gateway.check(on)
-        finally:
-            gateway.close()
+        if _adapter(installation, name) in providers():
+            health = _provider_health(installation, name)
+        else:
+            gateway = installation.gateway(name)
+            try:
+                health = gateway.check(day_of(installation, None))
+            finally:
+                gateway.close()
     problems = health_problems(health, Clock().today())
     print_result(asdict(health) | {"problems": problems}, as_json)
     raise typer.Exit(1 if problems else 0)
+
+
+def _provider_health(installation: Installation, name: str) -> Health:
+    """Asks a wallet or payment page how much of our money it holds, where it can be asked that."""
+    provider = installation.provider(name)
+    try:
+        if not isinstance(provider, Holder):
+            return Health(
+                reachable=True,
+                credentials_accepted=None,
+                clock_offset_seconds=None,
+                certificate_expires_on=None,
+                text="keys and address fit; nothing harmless can be asked",
+            )
+        held_vnd = provider.balance_vnd(Asking(uuid4().hex, installation.clock().now()))
+    except NotSent as error:
+        return Health(False, None, None, None, str(error))
+    except Ambiguous as error:
+        return Health(True, False, None, None, str(error))
+    finally:
+        provider.close()
+    return Health(True, True, None, None, f"{held_vnd} đ of ours are there")
 
 
 def gateway_conformance(

@@ -31,12 +31,13 @@ def gateway_providers(
             address = sheet.hosts.get(environment, "")
             open_provider(Profile(sheet.provider, environment, address, keys)).close()
     if as_json:
-        print_json([_told(sheet) for sheet in sheets])
+        print_json([provider_told(sheet) for sheet in sheets])
         return
     print_table("", [_row(sheet) for sheet in sheets])
 
 
-def _told(sheet: OnlineCapabilities) -> dict[str, Any]:
+def provider_told(sheet: OnlineCapabilities) -> dict[str, Any]:
+    """The sheet as it is printed."""
     return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in asdict(sheet).items()}
 
 

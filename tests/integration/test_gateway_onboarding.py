@@ -9,6 +9,10 @@ from conftest import TestDatabase
 from sqlalchemy import Engine, text
 
 from engine.cli import main
+from engine.database import Database
+from engine.installation import Installation
+from engine.settings import Settings
+from gateways.simulator import process
 
 
 @pytest.fixture
@@ -69,6 +73,29 @@ def test_a_wallet_needs_keys_that_fit_its_address(
     assert _gateways(application) == []
     assert _run(monkeypatch, *onboard, "https://test-payment.momo.vn") == 0
     assert _gateways(application) == ["vi"]
+
+
+def test_a_wallet_is_shown_and_checked_by_what_it_holds(
+    home: Path,
+    database: Database,
+    owner: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with owner.begin() as connection:
+        connection.execute(
+            text("INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (1, 1, :at)"), {"at": builders.AT}
+        )
+    builders.open_wallet(Installation(Settings(home, None, None, None), database), "momo")
+    onboard = ("gateway", "onboard", "momo", "--adapter", "momo", "--address", "simulator:", "--as", "lan")
+    try:
+        assert _run(monkeypatch, *onboard) == 0
+        assert _run(monkeypatch, "gateway", "check", "momo", "--json") == 0
+        assert f"{builders.OPENING_VND} đ of ours are there" in capsys.readouterr().out
+    finally:
+        process.stop(home / "simulator")
+    assert _run(monkeypatch, "gateway", "show", "momo", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["calls_per_second"] == 100
 
 
 def test_what_nobody_brings_is_refused(
