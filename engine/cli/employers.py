@@ -9,7 +9,12 @@ import typer
 
 from engine.cli.calling import As, AsJson, ExistingFile, On, Reason, day_of, opened
 from engine.cli.printing import err, print_json, print_result, print_table
-from engine.contributions.collection import CollectionAccount, notices_without_account, open_collection_account
+from engine.contributions.collection import (
+    CollectionAccount,
+    know_virtual_account,
+    notices_without_account,
+    open_collection_account,
+)
 from engine.contributions.declaration import import_declaration
 from engine.contributions.declaration_errors import write_errors
 from engine.contributions.employer import import_employers
@@ -126,6 +131,13 @@ def declaration_show(number: str, as_json: AsJson = False) -> None:
     with opened() as installation, installation.database.transaction() as connection:
         shown = certificate(connection, number)
     print_result(shown, as_json)
+
+
+@collection_commands.command("virtual")
+def collection_account_virtual(unit_code: str, account: str, person: As) -> None:
+    """Tài khoản định danh: what is paid to this number is this employer's, whatever the memo says."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        know_virtual_account(connection, installation.vault, unit_code, account, installation.clock().now())
 
 
 @collection_commands.command("open")

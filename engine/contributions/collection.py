@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from engine import audit
+from engine.clock import business_date
 from engine.errors import WrongInput
 from engine.vault import Vault
 from gateways import vietqr
@@ -19,6 +22,7 @@ COLLECTORS = ("vnpay", "momo", "zalopay")
 """Adapters of providers that hold what payers give them, and tell it in settlement files. What is paid through payOS
 comes to a bank account of ours at once."""
 
+_VIRTUAL_FORM = re.compile(r"[A-Z0-9]{6,34}")
 HOLDER_FORM = re.compile(r"[A-Z0-9](?:[A-Z0-9 .,&()/-]*[A-Z0-9.)])?")
 
 
@@ -66,6 +70,28 @@ def open_collection_account(connection: Connection, vault: Vault, account: Colle
     )
     expect_notices(connection, "c.own_account_id = :own", {"own": own_account_id})
     return ledger_account
+
+
+def know_virtual_account(connection: Connection, vault: Vault, unit_code: str, account: str, at: datetime) -> None:
+    """Tài khoản định danh: from now on, what is paid to this number is this employer's, whatever the memo says."""
+    value = vault.fingerprint("account", account).hex()
+    known = {"unit_code": unit_code, "value": value}
+    problems = []
+    if not connection.scalar(text("SELECT EXISTS (SELECT FROM engine.employer WHERE unit_code = :unit_code)"), known):
+        problems.append(f"there is no employer {unit_code}")
+    if not _VIRTUAL_FORM.fullmatch(account):
+        problems.append("a virtual account has 6 to 34 letters and digits")
+    if connection.scalar(
+        text("""
+            SELECT EXISTS (SELECT FROM reconciliation.party_alias
+                WHERE kind = 'virtual_account' AND value = :value AND closed_on IS NULL AND party <> :unit_code)"""),
+        known,
+    ):
+        problems.append("this number is another employer's")
+    if problems:
+        raise WrongInput(problems)
+    expectations.know_party(connection, unit_code, "virtual_account", value, business_date(at))
+    audit.record(connection, "virtual_account_known", f"employer {unit_code}", at)
 
 
 def open_provider_account(connection: Connection, vault: Vault, gateway: str, account: str) -> str:

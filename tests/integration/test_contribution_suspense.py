@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from engine.clock import VIET_NAM
 from engine.contributions import suspense
+from engine.contributions.collection import know_virtual_account
 from engine.contributions.tracing import trace_receipts
 from engine.database import Database
 from engine.errors import WrongInput
@@ -78,6 +79,20 @@ def test_two_people_give_it_to_an_employer_and_the_trace_tells_where_each_dong_w
     row_now = world.row()
     # The money counts from the day on which the bank booked it.
     assert (row_now.received_vnd, row_now.receivable_vnd) == (700_000, DUES - 700_000)
+
+
+def test_a_virtual_account_tells_the_employer_and_belongs_to_one_only(world: EmployerWorld) -> None:
+    declared = world.declare(OCTOBER)
+    assert declared.amount_vnd == DUES
+    with world.database.transaction("lan") as connection:
+        with pytest.raises(WrongInput) as refused:
+            know_virtual_account(connection, world.vault, "TZ0009Z", "12", LATER)
+        assert len(refused.value.problems) == 2
+        for _ in range(2):
+            know_virtual_account(connection, world.vault, "TZ0001Z", "19031234567890", LATER)
+    world.credit(builders.PAY_ON, [("nop tien", DUES)])
+    row = world.row()
+    assert (row.receivable_vnd, row.surplus_vnd) == (0, 0)
 
 
 def test_what_it_waited_for_may_come_later_and_takes_it_out_of_suspense(world: EmployerWorld) -> None:
