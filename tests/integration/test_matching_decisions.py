@@ -133,6 +133,23 @@ def test_a_gap_that_the_bank_will_not_fill_is_closed_by_two_people(books: Books)
         deciding.approve(connection, decision, "minh", AT)
         assert connection.scalar(states) == ["accepted", "accepted"]
         assert not any(each.break_class is BreakClass.STATEMENT_GAP for each in open_breaks(connection, LATER))
+        # Nobody knows what the lost 500 đ were: nothing is posted for them, and the proof goes on naming them.
+        (account,) = reconcile(connection, LATER, AT).accounts
+        assert account.proof.difference_vnd == 500
+
+
+def test_a_fee_that_was_none_is_taken_back_by_two_people(books: Books) -> None:
+    path = books.write("a", DAY, Line(-1_100))
+    path.write_text(path.read_text().replace("<SubFmlyCd>DMCT", "<SubFmlyCd>CHRG"))
+    books.load(path)
+    with books.database.transaction() as connection:
+        decision = decisions.prepare_undo(connection, 1, "the bank moved it by mistake", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+        for code in ("bank_fee_expense", books.ledger_account):
+            assert balances.balance(connection, code, on=LATER).vnd == 0
+        assert books.only_break(connection)
+        (account,) = reconcile(connection, LATER, AT).accounts
+        assert account.proof.difference_vnd == 0
 
 
 def test_a_fee_of_the_bank_is_booked_once(books: Books) -> None:
