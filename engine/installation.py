@@ -46,6 +46,10 @@ class Installation:
         return self._private_directory("exchange/outgoing")
 
     @cached_property
+    def notifications(self) -> Path:
+        return self._private_directory("exchange/notifications")
+
+    @cached_property
     def incoming(self) -> Path:
         return self._private_directory("exchange/incoming")
 

@@ -38,6 +38,7 @@ for name, group in (
     ("death", payments.death_commands),
     ("recovery", recoveries.recovery_commands),
     ("run", payments.run_commands),
+    ("notification", payments.notification_commands),
     ("sending", payments.sending_commands),
     ("gateway", banks.gateway_commands),
     ("statement", banks.statement_commands),

@@ -20,6 +20,7 @@ from engine.payments import (
     deaths,
     gateways,
     lists,
+    notifications,
     overpayments,
     planning,
     run,
@@ -33,6 +34,7 @@ award_commands = typer.Typer(no_args_is_help=True, help="Quyết định hưởn
 account_commands = typer.Typer(no_args_is_help=True, help="Tài khoản nhận tiền.")
 death_commands = typer.Typer(no_args_is_help=True, help="Báo tử.")
 run_commands = typer.Typer(no_args_is_help=True, help="Đợt chi trả.")
+notification_commands = typer.Typer(no_args_is_help=True, help="Thông báo cho người hưởng.")
 sending_commands = typer.Typer(no_args_is_help=True, help="The switch that stops all sending.")
 
 
@@ -324,6 +326,14 @@ def run_cancel(run_code: RunCode, person: As, reason: Annotated[str, typer.Optio
     with opened() as installation, installation.database.transaction(person) as connection:
         cancelled = run.cancel(connection, run_code, reason, installation.clock().now())
     print_result({"cancelled": cancelled}, as_json)
+
+
+@notification_commands.command("note")
+def notification_note(person: As, as_json: AsJson = False) -> None:
+    """Thông báo: notes what payees are to be told of the last days; workers hand it to the sender."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        noted = notifications.note_news(connection, installation.clock().now())
+    print_result({"noted": noted}, as_json)
 
 
 @sending_commands.command("stop")

@@ -20,6 +20,7 @@ from engine.contributions.online_inquiry import inquire_order
 from engine.installation import Installation
 from engine.payments.batch import INQUIRE_BATCH, SEND_BATCH
 from engine.payments.dispatch import Sender, inquire_batch, send_batch
+from engine.payments.notifications import SEND_NOTIFICATIONS, FileSender, send_notifications
 from engine.payments.parcel import SingleSender
 from engine.payments.single import send_parcel
 from engine.payments.single_inquiry import inquire_parcel
@@ -43,6 +44,7 @@ def declare_actors(installation: Installation, broker: dramatiq.Broker) -> Actor
         name: partial(_work_batch, installation, senders, name) for name in (SEND_BATCH, INQUIRE_BATCH)
     }
     works[INQUIRE_COLLECTION] = partial(_work_collection, installation, tills)
+    works[SEND_NOTIFICATIONS] = partial(_work_notifications, installation)
     actors: Actors = {}
     for name, work in works.items():
         actor = dramatiq.Actor(
@@ -118,6 +120,11 @@ def _work_batch(installation: Installation, senders: _Senders, actor: str, messa
         name = connection.scalar(text("SELECT gateway FROM engine.batch WHERE batch_id = :id"), {"id": batch_id})
     if name is not None:
         senders.work_of(actor, name)(message_id, batch_id, installation.clock().now())
+
+
+def _work_notifications(installation: Installation, message_id: int, _news: UUID) -> None:
+    sender = FileSender(installation.notifications)
+    send_notifications(installation.database, installation.vault, sender, message_id, installation.clock().now())
 
 
 def _work_collection(installation: Installation, tills: _Tills, message_id: int, order_id: UUID) -> None:
