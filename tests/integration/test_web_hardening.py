@@ -524,9 +524,9 @@ def pay_principal(portal: Portal, notice_no: int, owner: Engine) -> None:
         connection.execute(
             text("""
                 INSERT INTO engine.allocation
-                    (receipt_id, declaration_id, fund, kind, value_on, amount_vnd, recorded_at)
-                SELECT uuidv7(), n.declaration_id, d.fund, 'principal', '2026-12-10', d.employee_vnd + d.employer_vnd,
-                    now()
+                    (receipt_id, declaration_id, fund, kind, priority, value_on, amount_vnd, recorded_at)
+                SELECT uuidv7(), n.declaration_id, d.fund, 'principal', false, '2026-12-10',
+                    d.employee_vnd + d.employer_vnd, now()
                 FROM engine.notice n JOIN engine.dues d USING (declaration_id) WHERE n.notice_no = :notice_no"""),
             {"notice_no": notice_no},
         )
