@@ -1,7 +1,8 @@
-"""The employer's month of the demonstration: declared in November 2026 for October, paid by bank, allocated.
+"""The employer's month of the demonstration: declared in November 2026 for October, paid, allocated.
 
-One invented employer hands in its own file and the declaration of its staff, gets a notice, and pays it from the app of
-its bank, which puts words of its own before the memo. The bank's next statement brings the money.
+One invented employer hands in its own file and the declaration of its staff, gets a notice, and pays a part of it at a
+payment page and the rest from the app of its bank, which puts words of its own before the memo. The next settlement
+file and the bank's next statement bring the money.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from engine.contributions.declaration import DeclarationImported, import_declara
 from engine.contributions.declaration_form import DeclaredWorker
 from engine.contributions.employer import EMPLOYERS, import_employers
 from engine.contributions.notices import notice_document, notice_pdf
+from engine.demonstration import online
 from engine.demonstration.people import Inventor
 from engine.installation import Installation
 from gateways.simulator import process as simulator
@@ -75,12 +77,14 @@ def run_employer_month(installation: Installation, seed: int) -> EmployerMonth:
         notice = notice_document(connection, installation.vault, declared.notice_no)
     pdf = directory / f"notice-{declared.notice_no}.pdf"
     pdf.write_bytes(notice_pdf(notice))
+    online.open_till(installation)
+    online.pay_part(installation, notice)
     pay_notice(installation, notice, at)
     return EmployerMonth(declared, notice, (employers, declaration, pdf))
 
 
 def pay_notice(installation: Installation, notice: dict[str, Any], at: datetime) -> None:
-    """The employer scans the code and pays; its bank puts a prefix of its own before the memo."""
+    """The employer scans the code and pays what is left; its bank puts a prefix of its own before the memo."""
     scanned = parse(notice["qr"])
     simulator.ensure_running(installation.simulator_home)
     with SimulatorControl(installation.simulator_home) as bank:
@@ -91,7 +95,7 @@ def pay_notice(installation: Installation, notice: dict[str, Any], at: datetime)
             payer_name=EMPLOYER_NAME,
             payer_account=_PAYER_ACCOUNT,
             memo=f"MBVCB.{at:%y%m%d}0001.000123.{notice['memo']}",
-            amount_vnd=notice["amount_vnd"],
+            amount_vnd=notice["amount_vnd"] - online.PART_VND,
         )
 
 

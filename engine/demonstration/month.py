@@ -21,6 +21,7 @@ from sqlalchemy import Connection, text
 from engine.awards.files import import_awards
 from engine.clock import VIET_NAM
 from engine.database import Database, addresses, upgrade
+from engine.demonstration import online
 from engine.demonstration.employer import run_employer_month
 from engine.demonstration.population import write_population
 from engine.demonstration.processes import other_processes
@@ -113,7 +114,13 @@ def run_month(settings: Settings, payees: int, seed: int, report: Reporter, *, a
             with report.timed("employer"):
                 run_employer_month(installation, seed)
             pay(installation, report, elsewhere=elsewhere)
-            return follow_up(installation, unconfirmed, report, elsewhere=elsewhere)
+            return follow_up(
+                installation,
+                unconfirmed,
+                report,
+                elsewhere=elsewhere,
+                before_fetching=lambda day: online.settle(installation, day),
+            )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import hmac
 import json
 import re
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urljoin
 
 from gateways.simulator.purse import Order, Purse, Stage
 
@@ -36,7 +36,9 @@ def open_page(purse: Purse, query: str) -> int:
     with purse.lock:
         if purse.find(NAME, "collection", fields["vnp_TxnRef"]) is None:
             about = {"text": fields["vnp_OrderInfo"], "made": fields["vnp_CreateDate"]}
-            about["return_url"] = fields.get("vnp_ReturnUrl", "")
+            about["return_url"] = back = fields.get("vnp_ReturnUrl", "")
+            # Who registered no address to be told at is told beside the one to which the payer goes back.
+            about["notification_url"] = merchant.get("notification_url") or urljoin(back, "/callbacks/vnpay")
             purse.take(NAME, "collection", fields["vnp_TxnRef"], wire // 100, fields["vnp_TxnRef"], about)
     return 200
 
@@ -50,7 +52,8 @@ def page(reference: str) -> str:
         for ending, word in (("paid", "Thanh toán"), ("cancelled", "Hủy"))
     )
     return (
-        '<!doctype html><html lang="vi"><head><meta charset="utf-8"><title>VNPAY (mô phỏng)</title></head>'
+        '<!doctype html><html lang="vi"><head><meta charset="utf-8"><title>VNPAY (mô phỏng)</title>'
+        '<link rel="icon" href="data:,"></head>'
         f"<body><h1>VNPAY (mô phỏng)</h1><p>{reference}</p>{ways}</body></html>"
     )
 

@@ -71,6 +71,7 @@ def portal(chromium: str) -> Iterator[str]:
             finally:
                 server.should_exit = True
                 thread.join()
+                simulator.stop(home / "simulator")
 
 
 @pytest.fixture(scope="module")
@@ -221,13 +222,38 @@ def test_an_employer_finds_notice_code_and_allocation(
         assert page.request.get(page.url + "/pdf").body().startswith(b"%PDF-")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_employer_pays_at_a_payment_page_and_comes_back_to_the_result(
+    browser: Browser, portal: str, scripts: bool, photograph: Callable[[Page, str], None]
+) -> None:
+    """The payment page is a simulated one, and tells us over HTTP before it sends the browser back."""
+    with visit(browser, portal, PHONE, scripts=scripts) as page:
+        sign_in(page, EMPLOYER)
+        page.goto("/employer/notices/1/pay")
+        if scripts:
+            check(page)
+            photograph(page, "employer-pay")
+        page.get_by_label("Số tiền (đồng)").fill("3.200.000" if scripts else "1 500 000")
+        page.get_by_label("VNPAY").check()
+        page.get_by_role("button", name="Tiếp tục").click()
+        page.wait_for_url("**/paymentv2/vpcpay.html?**")
+        page.get_by_role("button", name="Thanh toán").click()
+        page.wait_for_url("**/employer/orders/TT*")
+        expect(page.locator(".summary .state")).to_have_text("Đã nộp, chờ đối soát")
+        if scripts:
+            check(page)
+            photograph(page, "employer-paid-online")
+
+
 def test_an_employer_sees_its_own_matters_and_nothing_else(browser: Browser, portal: str) -> None:
     with visit(browser, portal, DESK) as page:
         sign_in(page, EMPLOYER)
         (notice,) = page.request.get("/v1/notices").json()["items"]
-        (receipt,) = page.request.get("/v1/receipts").json()["items"]
-        assert notice["outstanding_vnd"] == receipt["surplus_vnd"] == 0
-        assert sum(part["amount_vnd"] for part in receipt["parts"]) == receipt["amount_vnd"] == notice["dues_vnd"]
+        receipts = page.request.get("/v1/receipts").json()["items"]
+        assert [notice["outstanding_vnd"], *(receipt["surplus_vnd"] for receipt in receipts)] == [0, 0, 0]
+        for receipt in receipts:
+            assert sum(part["amount_vnd"] for part in receipt["parts"]) == receipt["amount_vnd"]
+        assert sum(receipt["amount_vnd"] for receipt in receipts) == notice["dues_vnd"]
         for address in ("/v1/notices/2", "/employer/notices/2", "/employer/notices/2/pdf"):
             assert page.request.get(address).status == 404, address
         for address in ("/v1/payments", "/v1/runs", "/v1/proof", "/finance", "/beneficiary"):

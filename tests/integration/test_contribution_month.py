@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from engine.contributions.proof import prove_contributions
 from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.database import Database
-from engine.demonstration import employer, month
+from engine.demonstration import employer, month, online
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments.proof import prove
 from engine.settings import Settings
@@ -36,6 +36,7 @@ def installation(database: Database, owner: Engine, tmp_path: Path) -> Iterator[
 
 def _apply_statement(installation: Installation) -> list[ReceiptsApplied]:
     month.end_day(installation, builders.PAY_ON)
+    online.settle(installation, builders.PAY_ON)
     imported = fetch_statements(installation, employer.GATEWAY, builders.PAY_ON)
     with installation.database.transaction() as connection:
         return [apply_receipts(connection, one.run_id or 0, installation.clock().now()) for one in imported]
@@ -62,7 +63,8 @@ def test_an_employer_declares_is_told_pays_and_owes_nothing(installation: Instal
         assert (row.receivable_vnd, row.surplus_vnd, row.charge_receivable_vnd) == (0, 0, 0)
         assert row.allocated_vnd == row.received_vnd == row.dues_vnd == owed
         standing = {row.account: row.debit.vnd - row.credit.vnd for row in trial_balance(connection)}
-        assert standing["cash_at_bank.simbank.collection"] == owed
+        assert standing["held_by_collector.vnpay"] == online.PART_VND
+        assert standing["cash_at_bank.simbank.collection"] == owed - online.PART_VND
         assert standing[f"contributions_receivable.{employer.UNIT_CODE}"] == 0
         income = [amount for account, amount in standing.items() if account.startswith("contribution_income.")]
         assert len(income) == 5

@@ -14,7 +14,7 @@ from engine.contributions.proof import prove_contributions
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
 from engine.contributions.suspense import UNIDENTIFIED, list_unidentified
 from engine.database import Database
-from engine.demonstration import employer, month
+from engine.demonstration import employer, month, online
 from engine.errors import NotAllowed, WrongInput
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import batch, run
@@ -52,6 +52,7 @@ def installation(database: Database, owner: Engine, tmp_path: Path) -> Iterator[
                 payer_account=STRANGER, memo=memo, amount_vnd=amount,
             )  # fmt: skip
     _bring_statement(installation, builders.PAY_ON)
+    online.settle(installation, builders.PAY_ON)
     yield installation
     process.stop(installation.simulator_home)
 
