@@ -7,6 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -154,6 +155,14 @@ def whole_vnd(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+
+
+def day_of(value: str, form: str) -> date | None:
+    """The day of a time as a provider writes it, by the clock of Việt Nam; None: it is none."""
+    try:
+        return datetime.strptime(value, form).date()
+    except ValueError:
+        return None
 
 
 def require_echo(told: Mapping[str, object], **sent: object) -> None:

@@ -122,6 +122,21 @@ class OnlineAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Movement:
+    """Biến động số dư: of money that came to an account of ours, what a bank tells beside amount and number."""
+
+    account: str | None = field(repr=False)
+    """The account as told, which may be a virtual one; None: not told."""
+    virtual_accounts: tuple[str, ...] = field(repr=False)
+    """Under which names the payer may be known (tài khoản định danh, mã khách hàng)."""
+    memo: str = field(repr=False)
+    made_on: date | None
+    """The day in Việt Nam; None: not told."""
+    bank_bin: str | None = None
+    """Whose account it must be; None: any bank's, told by somebody in between."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """What a provider told us of its own accord, after its signature was found good."""
 
@@ -132,6 +147,8 @@ class Notification:
     provider_reference: str
     document: bytes = field(repr=False)
     """As it came."""
+    movement: Movement | None = None
+    """Of news of money on an account, which names no order of ours or not only that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +318,17 @@ class Notifier(Adapter, Protocol):
         """None: not the provider's, or not for us. Nothing may be changed for its sake."""
 
     def acknowledge(self, verdict: Verdict, told: bytes, /) -> Acknowledgement: ...
+
+
+@runtime_checkable
+class Doorkeeper(Notifier, Protocol):
+    """A notifier whose news carry no signature: it fetches a token from us, and shows it whenever it tells."""
+
+    def give_token(self, authorization: str, at: datetime, /) -> Acknowledgement:
+        """What it hears on asking for a token with the name and password that we gave it."""
+
+    def admits(self, authorization: str, at: datetime, /) -> bool:
+        """Whether this is a token of ours that is still good."""
 
 
 def read_sheet(path: Path) -> OnlineCapabilities:

@@ -164,6 +164,9 @@ def wallets(count: int, bank_bin: str = MOMO_WALLET) -> list[Payee]:
     ]
 
 
+MB_TELLS = {"debit_name": "BHXH", "news_user": "mb", "news_password": "NPsimulated"}
+
+
 def open_wallet(installation: Installation, provider: str = "momo", public_url: str = "") -> None:
     """A simulated wallet of the installation's own, which knows our keys and holds our advance."""
     key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - a short one is made and read quickly
@@ -177,7 +180,7 @@ def open_wallet(installation: Installation, provider: str = "momo", public_url: 
         "mbbank": {"client_id": "client", "client_secret": "CSsimulated", "debit_account": "0123456789"},
     }[provider]
     signing, verifying = {"rsa_private_key": private}, {"rsa_public_key": public}
-    ours = {"momo": verifying, "zalopay": signing, "mbbank": signing | {"debit_name": "BHXH"}}.get(provider, {})
+    ours = {"momo": verifying, "zalopay": signing, "mbbank": signing | MB_TELLS}.get(provider, {})
     theirs = {"momo": signing, "zalopay": verifying | {"user_name": "N***** V** *"}, "mbbank": verifying}
     process.ensure_running(installation.simulator_home)
     with SimulatorControl(installation.simulator_home) as bank, ProvidersControl(installation.simulator_home) as wallet:

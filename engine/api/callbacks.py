@@ -2,6 +2,7 @@
 
 The bytes are verified as they came, with the key of this gateway; what is not the provider's changes nothing. What is
 good is taken once: the same again is answered and not booked, however late, so no age limit is needed against replays.
+A bank whose news carry no signature fetches a token here first, and only who shows one is listened to.
 A notification settles nothing: it is news about an order, of the rank of a callback. The answer is in the provider's
 own words, so that it calls again when we could not look and stops when we know.
 """
@@ -9,6 +10,7 @@ own words, so that it calls again when we could not look and stops when we know.
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -18,19 +20,16 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.api.asking import TheInstallation
-from engine.contributions import online
+from engine.contributions import announcements, online
 from engine.errors import NotFound, ThuchiError
 from engine.installation import CALLBACKS, Installation
 from engine.payments import single_inquiry
 from gateways.callers import CallerLimit
-from gateways.online import Acknowledgement, Notification, Notifier, Verdict
+from gateways.online import Acknowledgement, Doorkeeper, Notification, Notifier, Verdict
 from ledger.errors import LedgerError
 
 Taker = Callable[[Connection, str, Notification, datetime], Verdict | None]
 """Takes a verified notification of a gateway at an instant, once or again; None: the reference is none of its own."""
-
-TAKERS: tuple[Taker, ...] = (single_inquiry.take_notification, online.take_notification)
-"""Who may know the reference of a notification, asked in this order."""
 
 router = APIRouter()
 _LIMIT = CallerLimit(time.monotonic, burst=1000, per_second=200)
@@ -43,15 +42,29 @@ async def _told(request: Request) -> bytes:
     return request.scope["query_string"] if request.method == "GET" else await request.body()
 
 
+@router.post(f"{CALLBACKS}/{{gateway}}/api/token_generate")
+def token(gateway: str, request: Request, installation: TheInstallation) -> Response:
+    """Gives a bank that knows its name and password a token for its next news."""
+    if (busy := _too_often(request)) is not None:
+        return busy
+    notifier = _notifier(request.app.state, installation, gateway)
+    if not isinstance(notifier, Doorkeeper):
+        raise NotFound(f"{gateway} signs what it tells: it needs no token")
+    return _response(notifier.give_token(_authorization(request), installation.clock().now()))
+
+
+@router.post(f"{CALLBACKS}/{{gateway}}/bank/api/transaction-sync")
 @router.api_route(f"{CALLBACKS}/{{gateway}}", methods=["GET", "POST"])
 def callback(
     gateway: str, request: Request, installation: TheInstallation, told: Annotated[bytes, Depends(_told)]
 ) -> Response:
     """Takes one notification and answers in the provider's words."""
-    caller = request.client.host if request.client else ""
-    if not _LIMIT.admits(caller):
-        return Response(status_code=429, headers={"Retry-After": str(_LIMIT.wait_seconds(caller))})
+    if (busy := _too_often(request)) is not None:
+        return busy
     notifier = _notifier(request.app.state, installation, gateway)
+    if isinstance(notifier, Doorkeeper) and not notifier.admits(_authorization(request), installation.clock().now()):
+        _log.warning("callback_not_admitted", gateway=gateway)
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
     notification = notifier.read_notification(told)
     if notification is None:
         _log.warning("callback_not_verified", gateway=gateway)
@@ -80,7 +93,13 @@ def take(
     }
     if connection.scalar(text(_TAKEN_BEFORE), row):
         return Verdict.REPEATED
-    verdicts = (taker(connection, gateway, notification, at) for taker in TAKERS)
+    # Who may know what it is about, asked in this order.
+    takers: tuple[Taker, ...] = (
+        single_inquiry.take_notification,
+        online.take_notification,
+        partial(announcements.take_movement, installation.vault),
+    )
+    verdicts = (taker(connection, gateway, notification, at) for taker in takers)
     verdict = next((each for each in verdicts if each is not None), Verdict.UNKNOWN_REFERENCE)
     document = installation.vault.encrypt("callback", notification.document)
     kept = connection.execute(text(_KEEP), row | {"verdict": verdict.value, "document": document, "at": at})
@@ -97,6 +116,18 @@ _KEEP = """
         document_ciphertext, received_at)
     VALUES (:gateway, :reference, :provider_reference, :outcome, :code, :amount_vnd, :verdict, :document, :at)
     ON CONFLICT DO NOTHING"""
+
+
+def _too_often(request: Request) -> Response | None:
+    """The answer to an address that calls too often."""
+    caller = request.client.host if request.client else ""
+    if _LIMIT.admits(caller):
+        return None
+    return Response(status_code=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": str(_LIMIT.wait_seconds(caller))})
+
+
+def _authorization(request: Request) -> str:
+    return request.headers.get("authorization", "")
 
 
 def _notifier(state: Any, installation: Installation, gateway: str) -> Notifier:

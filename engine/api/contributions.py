@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from engine.contributions.account import debits_on
+from engine.contributions.announcements import announced_vnd
 from engine.contributions.notices import notice_document
-from engine.contributions.online import announced_vnd
 from engine.errors import NotFound
 from engine.law.parameters import Parameters
 from engine.vault import Vault
@@ -23,7 +23,7 @@ class NoticeSummary:
 
     `principal_outstanding_vnd` is what nothing has been allocated to of the month's dues,
     `late_charge_outstanding_vnd` the charge for lateness up to the day; `outstanding_vnd` is both.
-    `announced_vnd` is what wallets and payment pages say was paid and no settlement file has shown yet.
+    `announced_vnd` is what banks, wallets and payment pages say was paid and no statement or settlement file shows yet.
     """
 
     notice_no: int

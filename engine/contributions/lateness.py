@@ -21,9 +21,9 @@ from sqlalchemy import Connection, text
 from engine import audit
 from engine.clock import business_date
 from engine.contributions.account import Debit, debits_on
+from engine.contributions.announcements import announced_vnd
 from engine.contributions.dues import FUND_LABELS
 from engine.contributions.employer import Employer, employer_on
-from engine.contributions.online import announced_vnd
 from engine.errors import NotFound, WrongInput
 from engine.law.due_dates import days_late, evasion
 from engine.law.findings import Record, number_text
@@ -161,8 +161,8 @@ def _evasion_from(month: LateMonth, urged_on: date, law: Parameters) -> date:
 def urge(connection: Connection, on: date, at: datetime, law: Parameters) -> list[int]:
     """Đôn đốc: writes to every employer that is late on a day; returns the numbers of the letters.
 
-    An employer that was written to this month is not written to again, nor one that has paid all of it online and
-    whose money a settlement file has yet to show.
+    An employer that was written to this month is not written to again, nor one that has paid all of it by what banks
+    and providers say, while a statement or settlement file has yet to show the money.
     """
     if on > business_date(at):
         raise WrongInput([f"{on} has not come: a letter tells what is owed on its day"])

@@ -327,12 +327,6 @@ def gateways_for_payers(connection: Connection) -> list[tuple[str, str, str]]:
     return [(row.gateway, row.adapter, row.bank_name) for row in rows]
 
 
-def announced_vnd(connection: Connection, employers: Sequence[UUID]) -> dict[int, int]:
-    """By notice: what providers say was paid and no settlement file has brought yet, in đồng."""
-    rows = connection.execute(_ANNOUNCED, {"employers": employers})
-    return {row.notice_no: row.amount_vnd for row in rows}
-
-
 def _of(wish: Wish, gateway: str, at: datetime) -> dict[str, object]:
     return {"gateway": gateway, "amount_vnd": wish.amount_vnd, "at": at, **_named(wish)}
 
@@ -389,12 +383,4 @@ _ORDERS = text("""
 _GATEWAYS = text("""
     SELECT c.gateway, g.adapter, c.bank_name FROM engine.collection_account c JOIN engine.gateway g USING (gateway)
     WHERE c.bank_bin IS NULL AND NOT g.paused ORDER BY c.collection_account_id
-""")
-
-_ANNOUNCED = text("""
-    SELECT n.notice_no, sum(o.amount_vnd)::bigint AS amount_vnd
-    FROM engine.online_order o JOIN engine.notice n USING (notice_id)
-    WHERE n.employer_id = ANY (:employers) AND o.state = 'success'
-        AND NOT EXISTS (SELECT FROM engine.receipt r WHERE r.order_id = o.order_id)
-    GROUP BY n.notice_no
 """)

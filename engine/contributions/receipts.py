@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, text
 from engine import audit, bookkeeping
 from engine.clock import business_date
 from engine.contributions.account import allocate_money
+from engine.contributions.announcements import hold_against_receipts
 from engine.contributions.collection import RECEIPT
 from engine.contributions.employer import Employer, employer_on, lock_employer
 from engine.contributions.online import note_settled
@@ -44,6 +45,7 @@ def apply_receipts(connection: Connection, run_id: int, at: datetime) -> Receipt
     inquire_unanswered(connection)
     found = connection.execute(_NEW_RECEIPTS, {"run_id": run_id, "kind": RECEIPT, "at": at}).all()
     suspense_vnd = book_unidentified(connection, run_id, at)
+    hold_against_receipts(connection, at)
     if not found:
         return ReceiptsApplied(0, 0, 0, suspense_vnd)
     note_settled(connection, [row.order_id for row in found if row.order_id is not None], at)

@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx2
 
-from gateways.banks import mbbank
+from gateways.banks import mbbank, mbbank_news
 from gateways.contract import Instrument, NameCheck, Outcome
 from gateways.credentials import Profile, credentials_for
 from gateways.errors import Ambiguous, BadBatch, NotSent, Refused
@@ -17,7 +18,18 @@ from gateways.http import Answer
 from gateways.line import Line, failed_call, json_body, require_echo, told, whole_vnd
 from gateways.macs import rsa_private_key
 from gateways.names import compared
-from gateways.online import Asking, Call, OnlineAnswer, OnlineCapabilities, OnlineOperation, Payout, read_sheet
+from gateways.online import (
+    Acknowledgement,
+    Asking,
+    Call,
+    Notification,
+    OnlineAnswer,
+    OnlineCapabilities,
+    OnlineOperation,
+    Payout,
+    Verdict,
+    read_sheet,
+)
 
 CAPABILITIES: Final = read_sheet(Path(__file__).with_name("mbbank.yaml"))
 _UNAUTHORISED: Final = 401
@@ -51,6 +63,8 @@ class MbBank:
         known = f"{credentials['client_id']}:{credentials['client_secret']}"
         self._basic = "Basic " + base64.b64encode(known.encode()).decode("ascii")
         self._key = rsa_private_key(credentials["rsa_private_key"])
+        user, password = credentials.get("news_user"), credentials.get("news_password")
+        self._door = mbbank_news.Door(user, password) if user and password else None
         self._choices = choices
         self._seconds_now = seconds_now
         self._token: tuple[str, float] | None = None
@@ -119,6 +133,22 @@ class MbBank:
         data = fields.get("data")
         name = data.get("accountName") if isinstance(data, dict) else None
         return compared(receiver.name, name) if isinstance(name, str) else NameCheck.UNABLE
+
+    def give_token(self, authorization: str, at: datetime) -> Acknowledgement:
+        """What the bank hears on asking for a token with the name and password that we gave it."""
+        known = self._door is not None and self._door.knows(authorization)
+        return mbbank_news.given_token(self._door.token(at) if self._door is not None and known else None)
+
+    def admits(self, authorization: str, at: datetime) -> bool:
+        """Without a name and a password in the file of keys nobody may tell us anything."""
+        return self._door is not None and self._door.admits(authorization, at)
+
+    def read_notification(self, told: bytes) -> Notification | None:
+        """None: not money in, or not readable. Nothing is signed: only who was admitted is asked to be read."""
+        return mbbank_news.notification(told)
+
+    def acknowledge(self, verdict: Verdict, told: bytes) -> Acknowledgement:
+        return mbbank_news.acknowledgement(verdict, told)
 
     def close(self) -> None:
         self._line.close()

@@ -16,6 +16,7 @@ from gateways.codes import CodeTable, code_table
 from gateways.contract import Outcome
 from gateways.macs import rsa_sign, rsa_verifies
 
+OWN_BIN = "970415"
 TAKEN = "00"
 SEEN_BEFORE = "05"
 _SIGNED = ("transId", "transTime", "custCode", "amount", "bankTransId", "remark")
@@ -53,8 +54,8 @@ def codes() -> CodeTable:
 
 @cache
 def credit_types() -> frozenset[str]:
-    """The kinds of movement that bring money in. The digits 1 to 3 are not explained by the bank: they are left out
-    here, and such a movement waits for the statement."""
+    """The kinds of movement that bring money in. What 1, 2 and O are nobody says: such a movement waits for the
+    statement."""
     return frozenset(yaml.safe_load(_SHEET.read_text("utf-8"))["credit_types"])
 
 

@@ -9,9 +9,9 @@ from gateways.banks import vietinbank
 from gateways.banks.vietinbank import Expected, Judgement
 from gateways.contract import Outcome
 from gateways.credentials import Credentials
-from gateways.line import json_body, whole_vnd
+from gateways.line import day_of, json_body, whole_vnd
 from gateways.macs import rsa_private_key, rsa_public_key
-from gateways.online import Acknowledgement, Notification, OnlineCapabilities, Verdict, read_sheet
+from gateways.online import Acknowledgement, Movement, Notification, OnlineCapabilities, Verdict, read_sheet
 
 CAPABILITIES: Final = read_sheet(Path(__file__).with_name("vietinbank.yaml"))
 _REFUSED: Final = "99"
@@ -43,20 +43,47 @@ class VietinBank:
         fields = _object(told)
         if fields is None or not vietinbank.judge(fields, self._bank_key, self._expected).accept:
             return None
-        amount_vnd = whole_vnd(fields.get("amount"))
-        if amount_vnd is None or amount_vnd <= 0:
+        number, amount_vnd = str(fields.get("transId") or ""), whole_vnd(fields.get("amount"))
+        if not number or amount_vnd is None or amount_vnd <= 0:
             return None
-        number = str(fields.get("transId"))
-        return Notification(number, Outcome.SUCCESS, str(fields.get("transType")), amount_vnd, number, told)
+        return Notification(
+            number, Outcome.SUCCESS, str(fields.get("transType")), amount_vnd, number, told, _movement(fields)
+        )
 
     def acknowledge(self, verdict: Verdict, told: bytes) -> Acknowledgement:
-        """Signed over its own three values, whatever we made of the notification."""
+        """Signed over its own three values, whatever we made of the notification.
+
+        What is the bank's and only brings no money in is heard, so that it does not come again and again.
+        """
+        if verdict is Verdict.BAD_SIGNATURE and self._brings_nothing(told):
+            verdict = Verdict.TAKEN
         code, text = _CODES.get(verdict, (_REFUSED, verdict.value))
         number = str((_object(told) or {}).get("transId", ""))
         return Acknowledgement(200, json_body(dict(vietinbank.signed_answer(number, code, text, self._key))))
 
     def close(self) -> None:
         """It has no connection of its own."""
+
+    def _brings_nothing(self, told: bytes) -> bool:
+        """Whether only the kind of movement is not as it must be."""
+        fields, kinds = _object(told), vietinbank.credit_types()
+        if fields is None or fields.get("transType") in kinds:
+            return False
+        credit = {**fields, "transType": min(kinds)}
+        return vietinbank.judge(credit, self._bank_key, self._expected).accept
+
+
+def _movement(fields: Mapping[str, Any]) -> Movement:
+    """The customer code is the virtual account that was paid, and alone of the two is under the signature."""
+    names = (fields.get("custCode"), fields.get("recvVirtualAcctId"))
+    account = fields.get("recvAcctId")
+    return Movement(
+        account=account if isinstance(account, str) and account else None,
+        virtual_accounts=tuple(dict.fromkeys(str(name) for name in names if name)),
+        memo=str(fields.get("remark") or ""),
+        made_on=day_of(str(fields.get("transTime")), "%Y%m%d%H%M%S"),
+        bank_bin=vietinbank.OWN_BIN,
+    )
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

@@ -34,7 +34,7 @@ class MbBankBench(WalletBench):
     number = "0011004000001"
     bank = "970436"
     not_for: ClassVar = {
-        7: "MB tells nothing of its own accord",
+        7: "MB tells of movements alone, and signs nothing: who may tell is known by a token that we give",
         9: "no code of MB says that a transfer came back: the statement does",
     }
 
@@ -64,7 +64,7 @@ class MbBankBench(WalletBench):
         yield Mapped(UNLISTED, Outcome.UNKNOWN, mbbank.transfer_outcome({"errorCode": UNLISTED}))
 
     def told(self, payment: Payment, *, more_vnd: int = 0, key: str | None = None) -> bytes:
-        raise NotImplementedError(f"{payment.reference}, {more_vnd}, {key}: MB does not tell")
+        raise NotImplementedError(f"{payment.reference}, {more_vnd}, {key}: MB does not tell of transfers")
 
 
 class _WithToken(httpx2.BaseTransport):

@@ -7,9 +7,9 @@ from typing import Any, Final
 from gateways.contract import Outcome
 from gateways.errors import Ambiguous, BadBatch
 from gateways.http import Answer
-from gateways.line import require_echo, told, whole_vnd
+from gateways.line import day_of, require_echo, told, whole_vnd
 from gateways.macs import same
-from gateways.online import Acknowledgement, Notification, OnlineAnswer, Verdict
+from gateways.online import Acknowledgement, Movement, Notification, OnlineAnswer, Verdict
 from gateways.payos import codes
 from gateways.payos.requests import order_code
 from gateways.payos.signing import Keys, payout_string, signature, webhook_verifies
@@ -73,7 +73,10 @@ def balance_vnd(answer: Answer) -> int:
 
 
 def notification(body: bytes, keys: Keys) -> Notification | None:
-    """What a webhook says; its signature covers the `data` object alone, so nothing else of it is used."""
+    """What a webhook says; its signature covers the `data` object alone, so nothing else of it is used.
+
+    What is paid through payOS comes to a bank account of ours at once: it tells of a movement there.
+    """
     try:
         outer = json.loads(body)
         good = isinstance(outer, dict) and webhook_verifies(outer.get("data"), outer.get("signature"), keys)
@@ -83,11 +86,19 @@ def notification(body: bytes, keys: Keys) -> Notification | None:
         return None
     data: Mapping[str, Any] = outer["data"]
     amount_vnd = whole_vnd(data.get("amount"))
-    if amount_vnd is None or data.get("currency") != "VND":
+    if amount_vnd is None or amount_vnd <= 0 or data.get("currency") != "VND":
         return None
     outcome = Outcome.SUCCESS if data.get("code") == _GOOD else Outcome.UNKNOWN
-    reference, number = str(data.get("orderCode")), str(data.get("reference"))
-    return Notification(reference, outcome, str(data.get("code")), amount_vnd, number, body)
+    reference, number = str(data.get("orderCode")), _text(data.get("reference")) or ""
+    movement = Movement(
+        account=_text(data.get("accountNumber")),
+        virtual_accounts=tuple(filter(None, [_text(data.get("virtualAccountNumber"))])),
+        memo=_text(data.get("description")) or "",
+        made_on=day_of(str(data.get("transactionDateTime"))[:10], "%Y-%m-%d"),
+    )
+    return Notification(
+        reference, outcome, str(data.get("code")), amount_vnd, number, body, movement if number else None
+    )
 
 
 def acknowledgement(verdict: Verdict) -> Acknowledgement:

@@ -15,9 +15,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from engine.api.contributions import list_receipts
+from engine.contributions.announcements import announced_vnd
 from engine.contributions.collection import open_provider_account
 from engine.contributions.lateness import urge
-from engine.contributions.online import INQUIRE_COLLECTION, OnlineOrder, Wish, announced_vnd, begin, list_orders
+from engine.contributions.online import INQUIRE_COLLECTION, OnlineOrder, Wish, begin, list_orders
 from engine.database import Database
 from engine.demonstration import month
 from engine.errors import NotAllowed, NotFound, WrongInput

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from gateways.banks.vietinbank_gateway import VietinBank
 from gateways.contract import Instrument, NameCheck, Outcome
 from gateways.credentials import Credentials, Environment, MixedEnvironments, Profile
 from gateways.errors import BadBatch
-from gateways.online import Asking, Payout, Receiver, Verdict
+from gateways.online import Asking, Movement, Payout, Receiver, Verdict
 from gateways.providers import open_provider
 
 RECEIVER = Receiver(Instrument.BANK_ACCOUNT, "0011004123456", "Nguyễn Văn Ân", bank="970436")
@@ -66,6 +66,7 @@ def bank(key: rsa.RSAPrivateKey) -> Bank:
 @pytest.fixture
 def mb(bank: Bank, tmp_path: Path) -> Iterator[MbBank]:
     keys = {"client_id": "id", "client_secret": "sesame", "rsa_private_key": pem(bank.key)}
+    keys |= {"news_user": "mb", "news_password": "NPsimulated"}
     path = tmp_path / "mb.yaml"
     path.write_text(json.dumps({"provider": "mbbank", "environment": "simulated", "keys": keys}), "utf-8")
     path.chmod(0o600)
@@ -178,6 +179,52 @@ def notification(key: rsa.RSAPrivateKey, **changed: Any) -> bytes:
     return json.dumps({**fields, "signature": base64.b64encode(signature).decode(), **changed}).encode()
 
 
+def movement(**changed: object) -> bytes:
+    told = {"bankaccount": "0123456789", "amount": 500_000, "transType": "C", "content": "TD1", "transactionid": "T1"}
+    return json.dumps(told | {"transactiontime": 1795340194000, "referencenumber": "FT9", **changed}).encode()
+
+
+def test_mb_tells_of_money_in_by_a_token_of_ours(mb: MbBank) -> None:
+    basic = "Basic " + base64.b64encode(b"mb:NPsimulated").decode()
+    token = json.loads(mb.give_token(basic, NOW).body)["access_token"]
+    assert mb.admits(f"Bearer {token}", NOW)
+    for wrong in ("", "Bearer", f"Bearer {token}0", f"Basic {token}", f"Bearer 9{token}", "Bearer ٣.x"):
+        assert not mb.admits(wrong, NOW), wrong
+    assert not mb.admits(f"Bearer {token}", NOW + timedelta(seconds=300))
+    for unknown in ("", "Basic", "Basic é", "Basic " + base64.b64encode(b"mb:another").decode(), f"Bearer {token}"):
+        assert mb.give_token(unknown, NOW).status == 401, unknown
+
+    told = mb.read_notification(movement())
+    assert told is not None
+    assert (told.reference, told.amount_vnd) == ("FT9", 500_000)
+    assert told.movement == Movement("0123456789", (), "TD1", date(2026, 11, 22), "970422")
+    for time, day in ((1795340194, date(2026, 11, 22)), ("", None), (10**20, None), (-1, None)):
+        told = mb.read_notification(movement(transactiontime=time))
+        assert told is not None
+        assert told.movement is not None
+        assert told.movement.made_on == day
+
+
+def test_mb_is_answered_as_it_asks(mb: MbBank) -> None:
+    heard = mb.acknowledge(Verdict.TAKEN, movement())
+    assert json.loads(heard.body) == {
+        "error": False,
+        "errorReason": "000",
+        "toastMessage": "",
+        "object": {"reftransactionid": "FT9"},
+    }
+    assert mb.acknowledge(Verdict.REPEATED, movement()).body == heard.body
+    assert mb.read_notification(movement(transType="D")) is None
+    assert mb.acknowledge(Verdict.BAD_SIGNATURE, movement(transType="D")).status == 200
+    wrong = (b"", b"[]", b"{", b"\xff", movement(amount=0), movement(amount="1.5"), movement(amount=True))
+    for body in (*wrong, movement(referencenumber="", transactionid=None)):
+        assert mb.read_notification(body) is None
+        assert mb.acknowledge(Verdict.BAD_SIGNATURE, body).status == 400
+    for verdict in (Verdict.UNKNOWN_REFERENCE, Verdict.WRONG_AMOUNT, Verdict.TROUBLE):
+        answer = mb.acknowledge(verdict, movement())
+        assert (answer.status >= 400, json.loads(answer.body)["error"]) == (True, True)
+
+
 @pytest.fixture
 def vietinbank(key: rsa.RSAPrivateKey) -> VietinBank:
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -189,6 +236,11 @@ def test_money_in_is_told(vietinbank: VietinBank, key: rsa.RSAPrivateKey) -> Non
     told = vietinbank.read_notification(notification(key))
     assert told is not None
     assert (told.outcome, told.amount_vnd, told.reference) == (Outcome.SUCCESS, 18_750_000, "FT1")
+    told = vietinbank.read_notification(
+        notification(key, transType="3", recvAcctId="116", recvVirtualAcctId="C26110001")
+    )
+    assert told is not None
+    assert told.movement == Movement("116", ("C26110001",), "CTY ANH DUONG nop BHXH", date(2026, 11, 22), "970415")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +251,7 @@ def test_money_in_is_told(vietinbank: VietinBank, key: rsa.RSAPrivateKey) -> Non
         ({"signature": None}, None),
         ({"currencyCode": "USD"}, "currency"),
         ({"transType": "D"}, "type"),
-        ({"transType": "3"}, "type"),
+        ({"transType": "1"}, "type"),
         ({"providerId": "VTB02"}, "provider"),
     ],
 )
@@ -220,7 +272,10 @@ def test_every_answer_is_signed(vietinbank: VietinBank, key: rsa.RSAPrivateKey) 
         text = f"FT1{code}{answer['errorDesc']}".encode()
         signature = base64.b64decode(answer["signature"])
         key.public_key().verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
-    for body in (b"", b"[]", b"{", b"\xff"):
+    # Money out is nothing to us, and need not come again.
+    out = json.loads(vietinbank.acknowledge(Verdict.BAD_SIGNATURE, notification(key, transType="D")).body)
+    assert out["errorCode"] == "00"
+    for body in (b"", b"[]", b"{", b"\xff", notification(key, transType="D", amount="1")):
         assert vietinbank.read_notification(body) is None
         assert not vietinbank.judge(body).accept
         assert json.loads(vietinbank.acknowledge(Verdict.BAD_SIGNATURE, body).body)["errorCode"] == "99"
