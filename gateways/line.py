@@ -22,6 +22,7 @@ from gateways.online import Call, OnlineAnswer
 from gateways.recording import Recorder, shown
 
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_MOST_DIGITS = 18
 _LOGGED_CHARACTERS = 2000
 _SERVER_TROUBLE = 500
 _CONNECT_SECONDS = 5.0
@@ -150,11 +151,24 @@ def failed_call(error: GatewayError) -> OnlineAnswer:
     return OnlineAnswer(outcome, error.code, text=str(error))
 
 
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that somebody sent us. None: it is none, or holds text that nobody can write or keep (half a
+    surrogate pair, a NUL)."""
+    try:
+        found = json.loads(body)
+        written = json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and b"\\u0000" not in written else None
+
+
 def whole_vnd(value: object) -> int | None:
-    """An amount as it came: a whole number, or one in digits; anything else, such as 1000.0, is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """An amount as it came: a whole number, or one in digits, of at most 18; anything else, such as 1000.0, is none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MOST_DIGITS:
         return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    return None
 
 
 def day_of(value: str, form: str) -> date | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engine import audit
 from engine.cli.calling import As, AsJson, ExistingFile, On, Reason, day_of, opened
 from engine.cli.printing import err, print_json, print_result, print_table
 from engine.contributions.collection import (
@@ -14,6 +15,7 @@ from engine.contributions.collection import (
     know_virtual_account,
     notices_without_account,
     open_collection_account,
+    open_provider_account,
 )
 from engine.contributions.declaration import import_declaration
 from engine.contributions.declaration_errors import write_errors
@@ -153,6 +155,20 @@ def collection_account_open(
     opening = CollectionAccount(gateway, bank_bin, bank_name, holder, account)
     with opened() as installation, installation.database.transaction(person) as connection:
         ledger_account = open_collection_account(connection, installation.vault, opening)
+        audit.record(connection, "collection_account_opened", ledger_account, installation.clock().now())
+    print(ledger_account)
+
+
+@collection_commands.command("provider")
+def collection_account_provider(
+    gateway: str,
+    contract: Annotated[str, typer.Argument(help="Our number there, as its settlement files tell it.")],
+    person: As,
+) -> None:
+    """Lets notices be paid through a wallet or payment page, and opens the account of what it holds for us."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        ledger_account = open_provider_account(connection, installation.vault, gateway, contract)
+        audit.record(connection, "collection_account_opened", ledger_account, installation.clock().now())
     print(ledger_account)
 
 

@@ -43,7 +43,7 @@ def take_movement(
     movement = notification.movement
     if movement is None or (account_id := _account(connection, vault, movement)) is None:
         return None
-    told_on = movement.made_on or business_date(at)
+    told_on = min(movement.made_on or date.max, business_date(at))
     notice = _notice(connection, vault, movement, told_on)
     if notification.outcome is not Outcome.SUCCESS or notice is None:
         return Verdict.TAKEN

@@ -7,7 +7,6 @@ Source: api.vietqr.vn, "API Get Token" and "API Transaction Sync"; two public in
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 from gateways.banks.mbbank import OWN_BIN
 from gateways.contract import Outcome
-from gateways.line import json_body, whole_vnd
+from gateways.line import json_body, read_object, whole_vnd
 from gateways.macs import hmac_hex, same
 from gateways.online import Acknowledgement, Movement, Notification, Verdict
 
@@ -72,7 +71,7 @@ def given_token(token: str | None) -> Acknowledgement:
 
 def notification(body: bytes) -> Notification | None:
     """Money in. None: not readable, or money out."""
-    fields = _object(body)
+    fields = read_object(body) or {}
     number, amount_vnd = _number(fields), whole_vnd(fields.get("amount"))
     if fields.get("transType") != _CREDIT or not number or amount_vnd is None or amount_vnd <= 0:
         return None
@@ -89,7 +88,7 @@ def notification(body: bytes) -> Notification | None:
 
 def acknowledgement(verdict: Verdict, body: bytes) -> Acknowledgement:
     """`error` false and `000` for what was heard, also again, and for money out, of which nothing is made."""
-    fields = _object(body)
+    fields = read_object(body) or {}
     match verdict:
         case Verdict.BAD_SIGNATURE if fields.get("transType") != "D":
             return _answer(400, "BAD_REQUEST", fields)
@@ -121,12 +120,3 @@ def _day(told: object) -> date | None:
     if seconds >= _MILLISECONDS_FROM:
         seconds //= 1000
     return datetime.fromtimestamp(seconds, UTC).astimezone(_VIET_NAM).date()
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    """The fields of a body; none if it is no JSON object."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

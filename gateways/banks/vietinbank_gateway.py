@@ -1,6 +1,5 @@
 """VietinBank as the engine calls it: it tells us of money that came in, and hears a signed answer."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +8,7 @@ from gateways.banks import vietinbank
 from gateways.banks.vietinbank import Expected, Judgement
 from gateways.contract import Outcome
 from gateways.credentials import Credentials
-from gateways.line import day_of, json_body, whole_vnd
+from gateways.line import day_of, json_body, read_object, whole_vnd
 from gateways.macs import rsa_private_key, rsa_public_key
 from gateways.online import Acknowledgement, Movement, Notification, OnlineCapabilities, Verdict, read_sheet
 
@@ -33,14 +32,14 @@ class VietinBank:
 
     def judge(self, body: bytes) -> Judgement:
         """Whether a notification is the bank's and is money in for us; the reason if not is for a person to see."""
-        fields = _object(body)
+        fields = read_object(body)
         if fields is None:
             return Judgement(signature_ok=False, why_not="not a JSON object")
         return vietinbank.judge(fields, self._bank_key, self._expected)
 
     def read_notification(self, told: bytes) -> Notification | None:
         """None: not the bank's, or not money in for us. Nothing may be changed for its sake."""
-        fields = _object(told)
+        fields = read_object(told)
         if fields is None or not vietinbank.judge(fields, self._bank_key, self._expected).accept:
             return None
         number, amount_vnd = str(fields.get("transId") or ""), whole_vnd(fields.get("amount"))
@@ -58,7 +57,7 @@ class VietinBank:
         if verdict is Verdict.BAD_SIGNATURE and self._brings_nothing(told):
             verdict = Verdict.TAKEN
         code, text = _CODES.get(verdict, (_REFUSED, verdict.value))
-        number = str((_object(told) or {}).get("transId", ""))
+        number = str((read_object(told) or {}).get("transId", ""))[: CAPABILITIES.lengths["transId"]]
         return Acknowledgement(200, json_body(dict(vietinbank.signed_answer(number, code, text, self._key))))
 
     def close(self) -> None:
@@ -66,7 +65,7 @@ class VietinBank:
 
     def _brings_nothing(self, told: bytes) -> bool:
         """Whether only the kind of movement is not as it must be."""
-        fields, kinds = _object(told), vietinbank.credit_types()
+        fields, kinds = read_object(told), vietinbank.credit_types()
         if fields is None or fields.get("transType") in kinds:
             return False
         credit = {**fields, "transType": min(kinds)}
@@ -78,17 +77,9 @@ def _movement(fields: Mapping[str, Any]) -> Movement:
     names = (fields.get("custCode"), fields.get("recvVirtualAcctId"))
     account = fields.get("recvAcctId")
     return Movement(
-        account=account if isinstance(account, str) and account else None,
+        account=str(account) if account else None,
         virtual_accounts=tuple(dict.fromkeys(str(name) for name in names if name)),
         memo=str(fields.get("remark") or ""),
         made_on=day_of(str(fields.get("transTime")), "%Y%m%d%H%M%S"),
         bank_bin=vietinbank.OWN_BIN,
     )
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -1,6 +1,5 @@
 """What MoMo answers and tells, read. No I/O. What cannot be read, or is about something else, is `Ambiguous`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +7,7 @@ from typing import Any, Final
 from gateways.contract import NameCheck, Outcome
 from gateways.errors import Ambiguous, BadBatch
 from gateways.http import Answer
-from gateways.line import require_echo, told, whole_vnd
+from gateways.line import read_object, require_echo, told, whole_vnd
 from gateways.momo import codes
 from gateways.momo.signing import Keys, Operation, verifies
 from gateways.online import Acknowledgement, Notification, OnlineAnswer, Verdict
@@ -111,7 +110,7 @@ def notification(body: bytes, keys: Keys, *, auto_capture: bool = True) -> Notif
 
     Comparing the amount with ours is the caller's: it knows what was asked.
     """
-    fields = _object(body)
+    fields = read_object(body)
     try:
         if fields is None or not verifies(Operation.NOTIFICATION, fields, keys):
             return None
@@ -157,14 +156,6 @@ def _coded(answer: Answer, reference: str) -> tuple[Mapping[str, Any], str, Outc
     if decided is None and answer.status == 429:
         decided = Outcome.UNKNOWN
     return fields, code, decided
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:

@@ -1,13 +1,12 @@
 """What payOS answers and tells, read. A payout's answer is held against its own signature where it carries one."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from gateways.contract import Outcome
 from gateways.errors import Ambiguous, BadBatch
 from gateways.http import Answer
-from gateways.line import day_of, require_echo, told, whole_vnd
+from gateways.line import day_of, read_object, require_echo, told, whole_vnd
 from gateways.macs import same
 from gateways.online import Acknowledgement, Movement, Notification, OnlineAnswer, Verdict
 from gateways.payos import codes
@@ -77,12 +76,11 @@ def notification(body: bytes, keys: Keys) -> Notification | None:
 
     What is paid through payOS comes to a bank account of ours at once: it tells of a movement there.
     """
+    outer = read_object(body)
     try:
-        outer = json.loads(body)
-        good = isinstance(outer, dict) and webhook_verifies(outer.get("data"), outer.get("signature"), keys)
-    except (ValueError, RecursionError, BadBatch):
-        return None
-    if not good:
+        if outer is None or not webhook_verifies(outer.get("data"), outer.get("signature"), keys):
+            return None
+    except BadBatch:
         return None
     data: Mapping[str, Any] = outer["data"]
     amount_vnd = whole_vnd(data.get("amount"))

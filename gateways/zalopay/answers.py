@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateways.contract import Outcome
 from gateways.errors import Ambiguous
 from gateways.http import Answer
-from gateways.line import require_echo, told, whole_vnd
+from gateways.line import read_object, require_echo, told, whole_vnd
 from gateways.online import Acknowledgement, Notification, OnlineAnswer, Verdict
 from gateways.zalopay import codes
 from gateways.zalopay.signing import Keys, Operation, callback_verifies
@@ -104,12 +104,12 @@ def paid(answer: Answer, amount_vnd: int, wallet: str, *, operation: Operation =
 
 def notification(body: bytes, keys: Keys) -> Notification | None:
     """What a callback says, after its mac over the `data` as it came. It is sent for success only."""
-    outer = _object(body)
+    outer = read_object(body)
     if outer is None or outer.get("type") != _PAYMENT:
         return None
     if not callback_verifies(outer.get("data"), outer.get("mac"), keys):
         return None
-    data = _object(outer["data"].encode())
+    data = read_object(outer["data"].encode())
     amount_vnd = whole_vnd(data.get("amount")) if data else None
     if data is None or data.get("app_id") != keys.app_id or amount_vnd is None:
         return None
@@ -139,14 +139,6 @@ def _found(fields: Mapping[str, Any], outcome: Outcome) -> bool | None:
     if fields.get("sub_return_code") == _NOT_FOUND:
         return False
     return None if outcome is Outcome.UNKNOWN else True
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _number(value: object) -> str | None:

@@ -178,6 +178,49 @@ def test_every_provider_is_answered_in_its_own_words(installation: Installation,
     assert answers == ["01", 2, "97", -1]
 
 
+ODD_BODIES = (
+    b"",
+    b"null",
+    b"[]",
+    b"1",
+    b'"a"',
+    b'{"a":',
+    b"[" * 8_000,
+    b"\xff\xfe{}",
+    b'{"amount": NaN, "data": {"amount": NaN}, "signature": "a"}',
+    b'{"data": {"a": {"b": [1.5, null]}}, "mac": [1], "signature": {"a": 1}, "type": 1}',
+    b'{"amount": ' + b"9" * 5_000 + b"}",
+    # Half a surrogate pair and a NUL: JSON can say them, and nothing can keep them.
+    b'{"orderId": "\\ud800", "transId": "\\ud800", "data": "\\ud800", "mac": "0", "signature": "\\ud800", "type": 1}',
+    b'{"orderId": "a\\u0000", "transId": "a\\u0000", "data": "a\\u0000", "mac": "0", "signature": "0", "type": 1}',
+)
+
+
+def test_whatever_a_stranger_sends_is_refused_in_the_words_of_the_provider(
+    installation: Installation, client: TestClient
+) -> None:
+    with installation.database.transaction() as connection:
+        for provider in ("momo", "zalopay", "payos", "vnpay"):
+            builders.open_wallet(installation, provider)
+            gateways.onboard(connection, provider, provider, SIMULATOR_ADDRESS, "")
+    for body in ODD_BODIES:
+        assert _post(client, body).status_code == 400, body[:60]
+        assert _post(client, body, "payos").status_code == 400, body[:60]
+        assert _post(client, body, "zalopay").json()["return_code"] == -1, body[:60]
+        assert _post(client, body, "vnpay").json()["RspCode"] == "97", body[:60]
+    for query in (
+        f"vnp_Amount={'9' * 6_000}",
+        "vnp_Amount=%ff",
+        "vnp_Amount=100&vnp_Amount=100",
+        "vnp_SecureHash=%ed%a0",
+    ):
+        assert client.get(f"/callbacks/vnpay?{query}").json()["RspCode"] == "97", query[:60]
+    huge = _post(client, b"x" * 20_000)
+    assert (huge.status_code, huge.json()["code"]) == (413, "body_too_large")
+    with installation.database.transaction() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM engine.callback")) == 0
+
+
 def test_a_gateway_that_is_none_is_not_found(installation: Installation, client: TestClient) -> None:
     answer = _post(client, b"{}", "nobody")
     assert (answer.status_code, json.loads(answer.content)["code"]) == (404, "not_found")

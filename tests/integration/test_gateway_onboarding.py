@@ -9,6 +9,7 @@ from conftest import TestDatabase
 from sqlalchemy import Engine, text
 
 from engine.cli import main
+from engine.contributions.online import gateways_for_payers
 from engine.database import Database
 from engine.installation import Installation
 from engine.settings import Settings
@@ -73,6 +74,14 @@ def test_a_wallet_needs_keys_that_fit_its_address(
     assert _gateways(application) == []
     assert _run(monkeypatch, *onboard, "https://test-payment.momo.vn") == 0
     assert _gateways(application) == ["vi"]
+    # From now on notices can be paid there.
+    assert _run(monkeypatch, "collection-account", "provider", "vi", "X", "--as", "lan") == 0
+    assert capsys.readouterr().out.endswith("held_by_collector.vi\n")
+    with application.connect() as connection:
+        assert [gateway for gateway, _, _ in gateways_for_payers(connection)] == ["vi"]
+        acts = set(connection.scalars(text("SELECT act FROM engine.audit_record WHERE person = 'lan'")))
+    assert "collection_account_opened" in acts
+    assert _run(monkeypatch, "collection-account", "provider", "vi", "X", "--as", "lan") == 2
 
 
 def test_a_wallet_is_shown_and_checked_by_what_it_holds(

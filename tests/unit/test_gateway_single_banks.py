@@ -275,7 +275,12 @@ def test_every_answer_is_signed(vietinbank: VietinBank, key: rsa.RSAPrivateKey) 
     # Money out is nothing to us, and need not come again.
     out = json.loads(vietinbank.acknowledge(Verdict.BAD_SIGNATURE, notification(key, transType="D")).body)
     assert out["errorCode"] == "00"
-    for body in (b"", b"[]", b"{", b"\xff", notification(key, transType="D", amount="1")):
+    odd = (
+        notification(key, transType="D", amount="1"),
+        notification(key, transId="\ud800"),
+        b'{"transId": "a\\u0000"}',
+    )
+    for body in (b"", b"[]", b"{", b"\xff", *odd):
         assert vietinbank.read_notification(body) is None
         assert not vietinbank.judge(body).accept
         assert json.loads(vietinbank.acknowledge(Verdict.BAD_SIGNATURE, body).body)["errorCode"] == "99"
