@@ -1,10 +1,12 @@
 """The month and what runs it: the demonstration, workers, the proof, and looking after an installation."""
 
+import json
 import signal
 import sys
 import threading
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from engine import doctor as doctoring
 from engine import web
 from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
+from engine.cli.tables import Destination, Format, FormatOption, Listing, Output, deliver
 from engine.contributions.tracing import names_receipts, trace_receipts
 from engine.demonstration import chaos as chaos_kills
 from engine.demonstration.month import run_month
@@ -22,7 +25,7 @@ from engine.errors import WrongInput
 from engine.installation import Installation, open_installation
 from engine.law.parameters import Parameters
 from engine.logs import configure_logs
-from engine.payments import figures, tracing
+from engine.payments import figures, figures_shown, tracing
 from engine.payments.life_of_award import life_of_award, names_award
 from engine.payments.proof import prove
 from engine.settings import Settings
@@ -115,20 +118,39 @@ def proof(on: On = None, as_json: AsJson = False) -> None:
 @app.command("figures")
 def figures_command(
     month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="The month in which the money arrived.")],
+    chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Also draws the shares, as SVG.")] = None,
+    form: FormatOption = Format.TABLE,
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Tỷ lệ chi không dùng tiền mặt: who was paid by account, in parts, beside the targets."""
+    to = Destination.asked(form, output, as_json=as_json)
     with opened() as installation, installation.database.transaction() as connection:
-        counted = figures.count_month(connection, month.date(), Parameters.load()).as_json()
-    if as_json:
-        print_json(counted)
+        found = figures.count_month(connection, month.date(), Parameters.load())
+        made_at = installation.clock().now()
+    if chart is not None:
+        _write_chart(chart, figures_shown.chart(found))
+    if to.for_sheets:
+        deliver(Listing(f"So lieu {month:%Y-%m}", figures_shown.COLUMNS, figures_shown.rows(found)), to, made_at)
+        return
+    counted = found.as_json()
+    if to.form is Format.JSON:
+        with to.opened() as file:
+            file.write(json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
         return
     print_table(f"{month:%m/%Y}", counted.pop("shares"))
     for part in ("targets", "returns", "days_to_credit"):
         print_table(part, counted.pop(part))
     for name, definition in counted.pop("definitions").items():
-        out.print(f"{name}: {definition}", markup=False)
+        out.print(f"{name}: {definition['vi']} / {definition['en']}", markup=False)
     print_result(counted, as_json=False)
+
+
+def _write_chart(path: Path, drawn: str) -> None:
+    try:
+        path.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise WrongInput([f"{path}: {error.strerror}"]) from error
 
 
 @app.command()

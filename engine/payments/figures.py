@@ -14,13 +14,35 @@ from sqlalchemy import Connection, text
 from engine.law.calendar import Month
 from engine.law.cashless import cashless_target
 from engine.law.parameters import Parameters
+from engine.payments.account_checks import LATEST
 
 DEFINITIONS = {
-    "share": "of the persons (and of the money) paid in the month, those paid to a bank account;"
-    " a payment is paid when a statement shows its debit, and not if it came back",
-    "first_attempt": "of the payments sent in the month, those whose first order reached the payee and stayed there",
-    "days_to_credit": "calendar days from the planning of the list to the day on which the bank booked the payment",
-    "without_account": "payees of a month that is due and not paid, because no payout account of theirs is known",
+    "share": {
+        "vi": "trong số người (và số tiền) được chi trong tháng, phần chi vào tài khoản; một khoản được coi là đã chi"
+        " khi sao kê ghi nợ, và không tính nếu tiền đã quay lại",
+        "en": "of the persons (and of the money) paid in the month, those paid to an account; a payment is paid when a"
+        " statement shows its debit, and not if it came back",
+    },
+    "first_attempt": {
+        "vi": "trong số khoản gửi trong tháng, phần mà lệnh đầu tiên đã đến người hưởng và không quay lại",
+        "en": "of the payments sent in the month, those whose first order reached the payee and stayed there",
+    },
+    "returns": {
+        "vi": "các khoản quay lại trong tháng theo sao kê, theo lý do ngân hàng nêu",
+        "en": "payments that came back in the month by the statement, by the reason that the bank gave",
+    },
+    "days_to_credit": {
+        "vi": "số ngày theo lịch từ khi lập danh sách đến ngày ngân hàng ghi sổ khoản chi",
+        "en": "calendar days from the planning of the list to the day on which the bank booked the payment",
+    },
+    "unverified": {
+        "vi": "người được chi trong tháng vào tài khoản mà chưa ngân hàng nào xác nhận là của chính họ",
+        "en": "persons paid in the month to an account that no bank has confirmed as their own",
+    },
+    "without_account": {
+        "vi": "người có tháng đến hạn mà chưa được chi vì chưa biết tài khoản nhận tiền",
+        "en": "payees of a month that is due and not paid, because no payout account of theirs is known",
+    },
 }
 
 
@@ -38,16 +60,16 @@ class Share:
 
     @property
     def percent_of_persons(self) -> Decimal | None:
-        return _percent(self.persons_cashless, self.persons)
+        return percent_of(self.persons_cashless, self.persons)
 
     @property
     def percent_of_money(self) -> Decimal | None:
-        return _percent(self.amount_cashless_vnd, self.amount_vnd)
+        return percent_of(self.amount_cashless_vnd, self.amount_vnd)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {
-            "percent_of_persons": _shown(self.percent_of_persons),
-            "percent_of_money": _shown(self.percent_of_money),
+            "percent_of_persons": shown(self.percent_of_persons),
+            "percent_of_money": shown(self.percent_of_money),
         }
 
 
@@ -73,6 +95,8 @@ class Figures:
     """Reason, payments, đồng: of those that came back in the month."""
     days_to_credit: tuple[tuple[int, int], ...]
     """Days, payments."""
+    unverified: int
+    """Persons paid in the month to an account that no bank has confirmed as theirs."""
     without_account: int
 
     def as_json(self) -> dict[str, Any]:
@@ -84,10 +108,11 @@ class Figures:
             "first_attempt": {
                 "payments": self.first_attempts,
                 "succeeded": self.first_attempts_succeeded,
-                "percent": _shown(_percent(self.first_attempts_succeeded, self.first_attempts)),
+                "percent": shown(percent_of(self.first_attempts_succeeded, self.first_attempts)),
             },
             "returns": [{"reason": reason, "payments": n, "amount_vnd": vnd} for reason, n, vnd in self.returns],
             "days_to_credit": [{"days": days, "payments": n} for days, n in self.days_to_credit],
+            "unverified": self.unverified,
             "without_account": self.without_account,
         }
 
@@ -105,6 +130,7 @@ def count_month(connection: Connection, month: date, law: Parameters) -> Figures
         first_attempts_succeeded=attempts.succeeded,
         returns=tuple((row.reason, row.payments, row.amount_vnd) for row in connection.execute(_RETURNS, during)),
         days_to_credit=tuple((row.days, row.payments) for row in connection.execute(_DAYS, during)),
+        unverified=connection.execute(_UNVERIFIED, during).scalar_one(),
         without_account=connection.execute(_WITHOUT_ACCOUNT, during).scalar_one(),
     )
 
@@ -117,19 +143,20 @@ def _targets(shares: tuple[Share, ...], month: date, law: Parameters) -> tuple[T
     return (Target(target.citation.vietnamese, "area", target.area, percent, reached),)
 
 
-def _percent(part: int, whole: int) -> Decimal | None:
+def percent_of(part: int, whole: int) -> Decimal | None:
     if whole == 0:
         return None
     return (Decimal(100 * part) / whole).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def _shown(percent: Decimal | None) -> str | None:
+def shown(percent: Decimal | None) -> str | None:
     return None if percent is None else str(percent)
 
 
 # What the ledger has as paid in the month, less what it has as come back since. Cash goes through the post office only.
 _PAID = """
-    SELECT p.payment_id, p.person_id, p.amount_vnd, n.area, n.province, n.sex, e.business_on, r.planned_at,
+    SELECT p.payment_id, p.payout_account_id, p.person_id, p.amount_vnd, n.area, n.province, n.sex,
+        e.business_on, r.planned_at,
         CASE WHEN p.benefit IN ('pension', 'survivor_allowance') THEN 'monthly' ELSE 'once' END AS benefit_group,
         CASE WHEN age < 60 THEN 'under 60' WHEN age < 70 THEN '60-69' WHEN age < 80 THEN '70-79' ELSE '80 and more' END
             AS age_band,
@@ -178,6 +205,11 @@ _RETURNS = text("""
 _DAYS = text(f"""
     SELECT business_on - (planned_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS days, count(*) AS payments
     FROM ({_PAID}) paid GROUP BY 1 ORDER BY 1
+""")
+
+_UNVERIFIED = text(f"""
+    SELECT count(DISTINCT paid.person_id) FROM ({_PAID}) paid
+    WHERE cashless AND coalesce({LATEST.format(account="paid.payout_account_id")}, 'not_possible') <> 'match'
 """)
 
 _WITHOUT_ACCOUNT = text("""

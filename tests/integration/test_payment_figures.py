@@ -9,13 +9,15 @@ from pathlib import Path
 
 import builders
 import pytest
+from lxml import etree
 from sqlalchemy import Engine, text
 
 from engine.database import Database
 from engine.demonstration import month
 from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.law.parameters import Parameters
-from engine.payments.figures import Figures, Share, count_month
+from engine.payments.figures import DEFINITIONS, Figures, Share, count_month
+from engine.payments.figures_shown import COLUMNS, chart, rows
 from engine.settings import Settings
 from engine.statements import fetch_statements
 from engine.workers.relay import work
@@ -80,6 +82,33 @@ def test_only_what_arrived_and_stayed_is_counted(installation: Installation) -> 
     target = counted.targets[0]
     assert (target.value, target.percent, target.reached) == ("urban", 50, True)
     assert "1939/QĐ-TTg" in target.document
+    assert counted.unverified == 2, "no bank was asked about any account"
+    _confirm_account_of(installation, uuid.UUID(int=11))
+    assert _count(installation).unverified == 1
+
+
+def _confirm_account_of(installation: Installation, person: uuid.UUID) -> None:
+    with installation.database.transaction("lan") as connection:
+        connection.execute(
+            text("""
+                INSERT INTO engine.account_check (payout_account_id, message_id, outcome, said, checked_at)
+                SELECT payout_account_id, 'XM-1', 'match', 'NGUYEN VAN 1', :at FROM engine.payout_account
+                WHERE person_id = :person"""),
+            {"person": person, "at": builders.AT},
+        )
+
+
+def test_every_number_of_the_table_stands_beside_what_it_counts(installation: Installation, tmp_path: Path) -> None:
+    _bring_statement(installation, builders.PAY_ON)
+    counted = _count(installation)
+    table = [dict(zip([column.name for column in COLUMNS], row, strict=True)) for row in rows(counted)]
+    assert all(row["definition"] for row in table)
+    assert {row["figure"] for row in table} == {"target", *DEFINITIONS} - {"returns"}
+    (urban,) = (row for row in table if (row["figure"], row["value"]) == ("share", "urban"))
+    assert (urban["whole"], urban["part"], urban["percent"]) == (2, 2, "100.00")
+    said = "".join(map(str, etree.fromstring(chart(counted)).itertext()))
+    for words in ("Thành thị", "Chỉ tiêu 50%", "100.00 %  (2/2)"):
+        assert words in said
 
 
 def test_cash_is_not_cashless_and_a_missed_target_is_told(installation: Installation, owner: Engine) -> None:
