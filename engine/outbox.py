@@ -4,6 +4,9 @@ A message names an actor and a subject, never a payload to be trusted: the actor
 is done only in the transaction that did its work. Brokers carry copies of it; losing every copy loses nothing, since
 the relay offers an open message again when its lease is over. The times here are those of the computer that waits, not
 the dates of business.
+
+Work that fails is tried again after a growing pause. What failed several times in a row is stuck: it is still tried
+now and then, but nobody waits for it, and a person must look.
 """
 
 from dataclasses import dataclass
@@ -12,6 +15,10 @@ from sqlalchemy import Connection, text
 
 LEASE_SECONDS = 10
 """How long an offered message is left to whoever took it. Too short costs a wasted look, never a second payment."""
+STUCK_AFTER = 3
+"""Failures in a row after which a message waits for a person."""
+PAUSES_SECONDS = (1, 5, 60, 600, 3600)
+"""How long work rests after its first, second, ... failure in a row; after any further one as after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,44 @@ def finish(connection: Connection, message_id: int) -> None:
 def postpone(connection: Connection, message_id: int, seconds: int) -> None:
     connection.execute(
         text(
-            "UPDATE engine.outbox SET offered_at = NULL, due_at = clock_timestamp() + :delay * interval '1 second'"
-            " WHERE message_id = :id"
+            "UPDATE engine.outbox SET offered_at = NULL, failures = 0,"
+            " due_at = clock_timestamp() + :delay * interval '1 second' WHERE message_id = :id"
         ),
         {"id": message_id, "delay": seconds},
     )
+
+
+def note_failure(connection: Connection, message_id: int) -> int:
+    """The work of a message has failed: it rests, longer each time. Returns how often it has failed in a row."""
+    failures: int = connection.execute(
+        text("""
+            UPDATE engine.outbox SET offered_at = NULL, failures = failures + 1,
+                due_at = clock_timestamp() + (CAST(:pauses AS integer[]))[least(failures + 1, :most)]
+                    * interval '1 second'
+            WHERE message_id = :id RETURNING failures"""),
+        {"id": message_id, "pauses": list(PAUSES_SECONDS), "most": len(PAUSES_SECONDS)},
+    ).scalar_one()
+    return failures
+
+
+def stuck_messages(connection: Connection) -> int:
+    """Open messages whose work has failed so often that a person must look."""
+    return (
+        connection.scalar(
+            text("SELECT count(*) FROM engine.outbox WHERE done_at IS NULL AND failures >= :stuck_after"),
+            {"stuck_after": STUCK_AFTER},
+        )
+        or 0
+    )
+
+
+def try_again(connection: Connection) -> int:
+    """The cause is mended: every message that had failed is due now. Returns how many that are."""
+    return connection.execute(
+        text("""
+            UPDATE engine.outbox SET failures = 0, offered_at = NULL, due_at = clock_timestamp()
+            WHERE done_at IS NULL AND failures > 0""")
+    ).rowcount
 
 
 def open_messages(connection: Connection) -> int:

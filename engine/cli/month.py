@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine import doctor as doctoring
-from engine import web
+from engine import outbox, web
 from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
 from engine.cli.tables import Destination, Format, FormatOption, Listing, Output, deliver
@@ -87,9 +87,15 @@ def _serve(installation: Installation, host: str, port: int) -> None:
 @app.command()
 def worker(
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when no message is open.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="What has failed is due at once: its cause is mended.")
+    ] = False,
 ) -> None:
     """Relay and actors in one process; with Redis, one of several workers."""
     with opened() as installation:
+        if again:
+            with installation.database.transaction() as connection:
+                outbox.try_again(connection)
         relay.work(installation, stopped_by_signals(), until_idle=until_idle)
 
 

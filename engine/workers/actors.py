@@ -12,15 +12,18 @@ from uuid import UUID
 
 import dramatiq
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from engine import outbox
 from engine.contributions.online import INQUIRE_COLLECTION, Till
 from engine.contributions.online_inquiry import inquire_order
+from engine.errors import ServerUnavailable
 from engine.installation import Installation
 from engine.payments.batch import INQUIRE_BATCH, SEND_BATCH
 from engine.payments.dispatch import Sender, inquire_batch, send_batch
 from engine.payments.notifications import SEND_NOTIFICATIONS, FileSender, send_notifications
+from engine.payments.observation import open_case
 from engine.payments.parcel import SingleSender
 from engine.payments.single import send_parcel
 from engine.payments.single_inquiry import inquire_parcel
@@ -104,15 +107,33 @@ class _Tills:
 
 
 def _work_alone(installation: Installation, actor: str, work: _Worked, message_id: int) -> None:
-    """Works a message, unless its work is done or somebody else is at it."""
+    """Works a message, unless its work is done or somebody else is at it.
+
+    Work that fails is noted and rests; what keeps failing becomes a case for a person, under the id that the log has.
+    """
     with structlog.contextvars.bound_contextvars(correlation_id=f"{actor}-{message_id}"):
         with installation.database.advisory_lock(_OUTBOX_LOCKS, message_id % 2**31) as held:
             if not held:
                 return
             with installation.database.transaction() as connection:
                 subject = outbox.subject(connection, message_id)
-            if subject is not None:
+            if subject is None:
+                return
+            try:
                 work(message_id, UUID(subject))
+            except (OperationalError, InterfaceError, ServerUnavailable):
+                # The database was stopped under the work: no fault of the message, which is offered again.
+                raise
+            except Exception as error:
+                log.exception("work_failed")
+                with installation.database.transaction() as connection:
+                    _note_failure(connection, actor, message_id, error, installation.clock().now())
+
+
+def _note_failure(connection: Connection, actor: str, message_id: int, error: Exception, at: datetime) -> None:
+    if outbox.note_failure(connection, message_id) >= outbox.STUCK_AFTER:
+        problem = f"its work fails again and again: {type(error).__name__}"
+        open_case(connection, f"{actor}-{message_id}", problem, at)
 
 
 def _work_batch(installation: Installation, senders: _Senders, actor: str, message_id: int, batch_id: UUID) -> None:

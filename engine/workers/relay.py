@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from engine import outbox
 from engine.database import Database
+from engine.errors import DoesNotHold
 from engine.installation import Installation
 from engine.workers.actors import Actors, declare_actors
 from engine.workers.broker import open_broker
@@ -32,12 +33,13 @@ def relay(
 ) -> None:
     """Offers messages until told to stop, or, with `until_idle`, until every message is done.
 
-    `progress` is told how many messages are still open.
+    `progress` is told how many messages are still open. With `until_idle` it raises `DoesNotHold` once nothing is open
+    but messages whose work keeps failing: they are tried again later, and waiting for them would have no end.
     """
     while not stop.is_set():
         with database.transaction() as connection:
             offers = outbox.offer(connection, _AT_ONCE)
-            still_open = outbox.open_messages(connection)
+            still_open, stuck = outbox.open_messages(connection), outbox.stuck_messages(connection)
         try:
             for offer in offers:
                 actors[offer.actor](offer.message_id)
@@ -46,10 +48,17 @@ def relay(
             log.warning("broker_unavailable", error=type(error).__name__)
         if progress is not None:
             progress(still_open)
-        if until_idle and not still_open:
+        if until_idle and _is_over(still_open, stuck):
             return
         if not offers:
             time.sleep(_PAUSE_SECONDS)
+
+
+def _is_over(still_open: int, stuck: int) -> bool:
+    """Whether nothing is left to wait for; raises `DoesNotHold` if what is left keeps failing."""
+    if still_open and still_open == stuck:
+        raise DoesNotHold(f"{stuck} messages fail again and again; their cases are among the open items")
+    return not still_open
 
 
 def work(
@@ -75,9 +84,9 @@ def wait_until_idle(installation: Installation, progress: Callable[[int], None])
     """Watches relay and workers in other processes until no message is open."""
     while True:
         with installation.database.transaction() as connection:
-            still_open = outbox.open_messages(connection)
+            still_open, stuck = outbox.open_messages(connection), outbox.stuck_messages(connection)
         progress(still_open)
-        if not still_open:
+        if _is_over(still_open, stuck):
             return
         time.sleep(_PAUSE_SECONDS)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from engine import outbox
 from engine.awards.suspension import suspend
 from engine.database import Database
+from engine.errors import DoesNotHold
 from engine.installation import Installation
 from engine.payments import notifications
 from engine.payments.notifications import FileSender, note_news, send_notifications
@@ -69,6 +70,28 @@ def test_payees_are_told_once_through_the_outbox(installation: Installation) -> 
     assert any("hoàn trả" in message["text"] and "11/2026" in message["text"] for message in told)
     with installation.database.transaction() as connection:
         assert outbox.open_messages(connection) == 0
+
+
+def test_work_that_keeps_failing_ends_the_waiting_and_becomes_a_case(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "PAUSES_SECONDS", (0,))
+    in_the_way = installation.notifications / "2026-11-02.jsonl"
+    in_the_way.mkdir()
+    with installation.database.transaction("lan") as connection:
+        note_news(connection, builders.AT)
+    with pytest.raises(DoesNotHold, match="1 messages fail again and again"):
+        work(installation, threading.Event(), until_idle=True)
+    with installation.database.transaction() as connection:
+        cases = connection.execute(text("SELECT subject, problem FROM engine.open_case")).all()
+    ((subject, problem),) = cases
+    assert subject.startswith("send_notifications-")
+    assert problem.endswith("IsADirectoryError")
+    in_the_way.rmdir()
+    with installation.database.transaction() as connection:
+        assert outbox.try_again(connection) == 1
+    work(installation, threading.Event(), until_idle=True)
+    assert len(_told(installation)) == 5
 
 
 def test_what_passes_the_quota_waits_for_another_day(
