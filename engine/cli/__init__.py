@@ -45,6 +45,7 @@ for name, group in (
     ("break", reconciling.break_commands),
     ("match", reconciling.match_commands),
     ("exchange", banks.exchange_commands),
+    ("bench", month.bench_commands),
     ("simulator", banks.simulator_commands),
 ):
     app.add_typer(group, name=name)

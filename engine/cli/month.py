@@ -17,6 +17,7 @@ from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
 from engine.cli.tables import Destination, Format, FormatOption, Listing, Output, deliver
 from engine.contributions.tracing import names_receipts, trace_receipts
+from engine.demonstration import bench
 from engine.demonstration import chaos as chaos_kills
 from engine.demonstration.month import run_month
 from engine.demonstration.reporting import console_reporter
@@ -229,6 +230,31 @@ def wallet_run(
         found = run_wallets(settings, payees, seed, reporter)
     print_json(found.as_json()) if as_json else out.print(found.in_words())
     if found.problems:
+        raise typer.Exit(1)
+
+
+bench_commands = typer.Typer(no_args_is_help=True, help="What a month costs at size.")
+
+
+@bench_commands.command("month")
+def bench_month(
+    payees: Annotated[int, typer.Option(min=50, help="Payees of the invented population.")],
+    employers: Annotated[int, typer.Option(min=0, max=100_000, help="Employers that declare and are noticed.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed invents the same payees.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Runs a whole month at size, in a database of its own, and prints phases, rates, ratios and memory."""
+    settings = Settings.read()
+    configure_logs(settings.home)
+    with console_reporter(err) as reporter:
+        found = bench.run_bench(settings, payees, employers, seed, reporter)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        told = found.as_json()
+        print_table("", told.pop("phases"))
+        print_result(told, as_json=False)
+    if found.differences:
         raise typer.Exit(1)
 
 

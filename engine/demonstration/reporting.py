@@ -27,6 +27,9 @@ _PHASES = {
     "dispatch": "Gửi lệnh chi",
     "statements": "Sao kê và đối soát",
     "proof": "Biên bản đối chiếu",
+    "employers": "Danh sách đơn vị",
+    "declarations": "Tờ khai từng đơn vị",
+    "unchanged": "Tháng không thay đổi, thông báo",
     "done": "Xong",
 }
 
