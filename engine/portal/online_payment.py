@@ -10,12 +10,12 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from engine.api.asking import Employer, Reading, TheInstallation, TheSession
-from engine.api.contributions import NoticeSummary, list_notices, show_notice
+from engine.api.contributions import NoticeSummary, list_notices, list_receipts, show_notice
 from engine.api.identity import Session, User
 from engine.contributions.online import OPEN, OnlineOrder, Wish, begin, gateways_for_payers, list_orders
 from engine.errors import NotFound
@@ -103,6 +103,32 @@ def show_order(
         state_now=state_now,
         moving=state_now in ("waiting", "asked_about"),
         going_to=order.pay_url if go and state_now == "waiting" else None,
+        user=user,
+        form_token=session.form_token(installation.vault) if session else "",
+    )
+
+
+@router.get("/employer/receipts/{receipt_no}")
+def show_receipt(
+    request: Request,
+    user: Employer,
+    session: TheSession,
+    installation: TheInstallation,
+    connection: Reading,
+    receipt_no: Annotated[int, Path(ge=1, lt=2**63)],
+) -> Response:
+    """Biên nhận: what was received under a number, where it went, and the order that brought it, if it was one."""
+    employer_id = own(user.subject)
+    found = list_receipts(connection, employer_id=employer_id, after=receipt_no - 1, limit=1)
+    if not found or found[0].receipt_no != receipt_no:
+        raise NotFound(f"there is no receipt {receipt_no}")
+    (receipt,) = found
+    orders = list_orders(connection, installation.vault, employer_id=employer_id, notice_no=receipt.notice_no)
+    return pages.render(
+        request,
+        "employer/receipt.html",
+        receipt=receipt,
+        orders=[order for order in orders if receipt_no in order.receipts],
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
     )

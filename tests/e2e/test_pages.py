@@ -243,6 +243,15 @@ def test_an_employer_pays_at_a_payment_page_and_comes_back_to_the_result(
         if scripts:
             check(page)
             photograph(page, "employer-paid-online")
+        # What was paid at the beginning of the month has its receipt.
+        page.goto("/employer/orders/TT00000000001D")
+        expect(page.locator(".summary .state")).to_have_text("Đã thu")
+        page.get_by_role("definition").get_by_role("link").click()
+        expect(page.get_by_role("rowheader", name="Bảo hiểm y tế")).to_be_visible()
+        if scripts:
+            check(page)
+            photograph(page, "employer-receipt")
+        assert page.request.get("/employer/receipts/99").status == 404
 
 
 def test_an_employer_sees_its_own_matters_and_nothing_else(browser: Browser, portal: str) -> None:
