@@ -5,6 +5,7 @@ closed by a person. The result does not depend on how often or in which order st
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,12 +15,13 @@ from sqlalchemy import Connection, text
 from engine import audit
 from engine.clock import business_date
 from engine.errors import DoesNotHold, NotAllowed
-from engine.payments.settlement import Applied, apply_matches, know_agencies
+from engine.payments.settlement import Applied, apply_runs, know_agencies
 from ledger import balances
 from ledger.periods import close_period
 from reconciliation import breaks, day_proofs, matching, news, proof
 from reconciliation.breaks import Break
 from reconciliation.day_proofs import KeptProof
+from reconciliation.matching import MatchCounts
 from reconciliation.proof import AccountProof
 from reconciliation.working_days import working_days_between
 
@@ -121,10 +123,16 @@ class Reconciled:
 def reconcile(connection: Connection, on: date, at: datetime) -> Reconciled:
     """Matches again what is open on every account, applies what is found, and reports as of the end of a day."""
     know_agencies(connection, at)
-    run = matching.match_again(connection, at)
-    applied = apply_matches(connection, run.run_id, at)
-    matched = sum(run.matched.values())
-    audit.record(connection, "reconciled", f"matching {run.run_id}", at, matched=matched, settled=applied.settled)
+    matched = 0
+
+    def runs() -> Iterator[MatchCounts]:
+        nonlocal matched
+        for run in matching.match_again(connection, at):
+            matched += sum(run.matched.values())
+            yield run
+
+    applied = apply_runs(connection, runs(), at)
+    audit.record(connection, "reconciled", on.isoformat(), at, matched=matched, settled=applied.settled)
     return Reconciled(on, matched, applied, report(connection, on))
 
 

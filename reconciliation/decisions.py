@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, Row, text
 
-from reconciliation import chain, matching
+from reconciliation import chain, intake, matching
 from reconciliation.breaks import day_of
 from reconciliation.errors import ReconciliationError
 from reconciliation.matching import Rule
@@ -50,7 +50,7 @@ class Decided:
     kind: DecisionKind
     amount_vnd: int
     run_id: int | None
-    """The matching run of a forced match, or of what a closed gap released."""
+    """The matching run of a forced match."""
     match_id: int | None
     item_id: int | None
 
@@ -158,8 +158,8 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
             _close(connection, decision, at)
             return Decided(decision_id, kind, decision.amount_vnd, None, None, line["item_id"])
         case DecisionKind.CLOSE_GAP:
-            run_id = _close_gap(connection, decision, at)
-            return Decided(decision_id, kind, 0, run_id, None, None)
+            _close_gap(connection, decision, at)
+            return Decided(decision_id, kind, 0, None, None, None)
         case DecisionKind.REPLACE | DecisionKind.KEEP:
             _close(connection, decision, at)
             return Decided(decision_id, kind, 0, None, None, None)
@@ -173,7 +173,7 @@ def _line(connection: Connection, break_id: int) -> dict[str, Any]:
     row = connection.execute(
         text(
             """
-            SELECT i.item_id, s.own_account_id, i.sign, i.amount_vnd, s.state
+            SELECT i.item_id, s.own_account_id, i.sign, i.amount_vnd
             FROM reconciliation.break b
             JOIN reconciliation.statement_item i USING (item_id)
             JOIN reconciliation.statement s ON s.statement_id = i.statement_id
@@ -248,8 +248,7 @@ def _force(connection: Connection, decision: Row[Any], at: datetime) -> int:
             INSERT INTO reconciliation.match (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence,
                 matched_at, run_id, decision_id)
             SELECT :item_id, x.expectation_id, :amount_vnd, x.amount_vnd IS NULL, :rule, :rank,
-                jsonb_build_object('reason', CAST(:reason AS text)), :at,
-                CASE WHEN :state = 'accepted' THEN CAST(:run_id AS bigint) END, :decision_id
+                jsonb_build_object('reason', CAST(:reason AS text)), :at, :run_id, :decision_id
             FROM reconciliation.awaited x WHERE x.expectation_id = :expectation_id
             """
         ),
@@ -282,7 +281,8 @@ def _close(connection: Connection, decision: Row[Any], at: datetime) -> None:
     )
 
 
-def _close_gap(connection: Connection, decision: Row[Any], at: datetime) -> int:
+def _close_gap(connection: Connection, decision: Row[Any], at: datetime) -> None:
+    """The statement after the gap is taken up, and those that have waited behind it; they are to be matched."""
     own_account_id: int = connection.execute(
         text(
             "UPDATE reconciliation.statement s SET gap_decision_id = :decision_id FROM reconciliation.break b "
@@ -292,5 +292,4 @@ def _close_gap(connection: Connection, decision: Row[Any], at: datetime) -> int:
     ).scalar_one()
     _close(connection, decision, at)
     chain.lock_accounts(connection, [own_account_id])
-    chain.accept(connection, [own_account_id], day_of(at))
-    return matching.match_again(connection, at).run_id
+    intake.take_up(connection, [own_account_id], day_of(at))

@@ -2,27 +2,30 @@
 
 The gates: the same bytes again change nothing; the whole file can be read; the accounts are ours; the currency is VND;
 dates are sane; details add up to their entry; opening and booked entries give the closing balance; the statement
-follows on the last one of its account. One that leaves a gap is stored and waits; one that repeats entries stores the
-new ones only, if the balances then follow on. One that tells a day again otherwise waits for two persons to decide
-(`reissues`); any other that contradicts is refused. Nothing is ever overwritten.
+follows on the last one of its account. One before which something is missing waits, its lines set aside, and is taken
+up when its turn has come; one that repeats entries stores the new ones only, if the balances then follow on (`turn`).
+One that tells a day again otherwise waits for two persons to decide (`reissues`); any other that contradicts is
+refused. Nothing is ever overwritten.
 
 Account numbers leave this module as fingerprints, memos and names as ciphertext, made by the caller's functions.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from reconciliation import chain, reissues
+from reconciliation import chain, reissues, turn
 from reconciliation.breaks import day_of
+from reconciliation.chain import Link, order_of
 from reconciliation.errors import Problem, ProblemCode, ReconciliationError, StatementRefused
-from reconciliation.lines import without_long_numbers
+from reconciliation.lines import COLUMNS, without_long_numbers
 from reconciliation.reissues import Reissue
-from reconciliation.staging import Arrived, Staging
+from reconciliation.staging import STAGED, Arrived, Staging
+from reconciliation.turn import TOLD_AND_KNOWN, Judgement, Told, Turn
 
 
 class AccountRegisteredDifferently(ReconciliationError):
@@ -42,6 +45,8 @@ class Intake:
     items: int
     waits_for: tuple[int, ...] = ()
     """The breaks that people have to decide before anything of the file is stored; none for a file that was stored."""
+    waiting: int = 0
+    """Statements of it before which something is missing; their entries are not among `entries` yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,19 @@ class _File:
     on: date
 
 
-def register_account(connection: Connection, fingerprint: bytes, ledger_account: str) -> int:
-    """The id of one of our bank accounts, which is known by the fingerprint of its number. Registers it once."""
-    values = {"fingerprint": fingerprint, "ledger_account": ledger_account}
+def register_account(
+    connection: Connection, fingerprint: bytes, ledger_account: str, opening_vnd: int | None = None
+) -> int:
+    """The id of one of our bank accounts, which is known by the fingerprint of its number. Registers it once.
+
+    `opening_vnd` stood on it when our books began, and its first statement opens with that. Where it is not known the
+    first file that comes tells where the account begins.
+    """
+    values = {"fingerprint": fingerprint, "ledger_account": ledger_account, "opening_vnd": opening_vnd}
     connection.execute(
         text(
-            "INSERT INTO reconciliation.own_account (fingerprint, ledger_account) "
-            "VALUES (:fingerprint, :ledger_account) ON CONFLICT DO NOTHING"
+            "INSERT INTO reconciliation.own_account (fingerprint, ledger_account, opening_vnd) "
+            "VALUES (:fingerprint, :ledger_account, :opening_vnd) ON CONFLICT DO NOTHING"
         ),
         values,
     )
@@ -106,8 +117,32 @@ def load_statement(
     breaks = _store_all(connection, file, staging.arrived)
     if breaks:
         return Intake(file.file_id, False, 0, 0, 0, breaks)
-    chain.accept(connection, accounts, file.on)
+    take_up(connection, accounts, file.on)
     return replace(_first_intake(connection, sha256), already=False)
+
+
+def take_up(connection: Connection, own_account_ids: list[int], on: date) -> None:
+    """Accepts what has waited and whose turn has come, in the order of the chain, and keeps the breaks of the gaps."""
+    while any(_take_up_next(connection, own_account_id) for own_account_id in own_account_ids):
+        pass
+    chain.keep_gaps(connection, own_account_ids, on)
+
+
+def _take_up_next(connection: Connection, own_account_id: int) -> bool:
+    """Goes once through what waits on an account; whether anything was accepted."""
+    accepted = False
+    for row in connection.execute(_WAITING, {"own_account_id": own_account_id}).all():
+        plain = row._asdict()
+        statement_id, gap_decided = plain.pop("statement_id"), plain.pop("gap_decided")
+        link, told = Link(**plain), Told(_SET_ASIDE, statement_id)
+        judgement = turn.judge(connection, link, told, gap_decided=gap_decided)
+        if judgement.turn is not Turn.WAITING:
+            values = {"statement_id": statement_id, "repeated_vnd": judgement.repeated_vnd, "state": judgement.turn}
+            connection.execute(_ACCEPT, values | {"own_account_id": own_account_id})
+            _store_lines(connection, statement_id, link, told, judgement)
+            connection.execute(_FORGET, {"statement_id": statement_id})
+            accepted = True
+    return accepted
 
 
 def _is_known(connection: Connection, sha256: bytes) -> bool:
@@ -123,7 +158,7 @@ def _first_intake(connection: Connection, sha256: bytes) -> Intake:
     row = connection.execute(
         text(
             """
-            SELECT f.file_id, count(*) AS statements,
+            SELECT f.file_id, count(*) AS statements, count(*) FILTER (WHERE s.state = 'waiting') AS waiting,
                 coalesce(sum((SELECT count(*) FROM reconciliation.statement_entry e
                     WHERE e.statement_id = s.statement_id)), 0)::bigint AS entries,
                 coalesce(sum((SELECT count(*) FROM reconciliation.statement_item i
@@ -136,71 +171,58 @@ def _first_intake(connection: Connection, sha256: bytes) -> Intake:
         ),
         {"sha256": sha256},
     ).one()
-    return Intake(row.file_id, True, row.statements, row.entries, row.items)
+    return Intake(row.file_id, True, row.statements, row.entries, row.items, waiting=row.waiting)
 
 
 class _Waiting(Exception):
     """A statement tells a day again, and nobody has decided yet."""
 
-    def __init__(self, reissue: Reissue, new_places: list[str]) -> None:
+    def __init__(self, reissue: Reissue, new_places: Sequence[str]) -> None:
         super().__init__()
         self.reissue = reissue
         self.new_places = new_places
 
 
-# Entries are counted within equal ones, for in a bank's statement many real ones are equal. A statement that follows on
-# brings only new entries; of any other, as many as are known of an equal kind have been told before.
-_TOLD_AND_KNOWN = """
-WITH told AS (
-    SELECT l.*, row_number() OVER (
-        PARTITION BY l.booked_on, l.bank_reference, l.sign, l.amount_vnd ORDER BY l.entry_no
-    ) AS turn
-    FROM pg_temp.staged_statement_line l
-    WHERE l.statement_no = :statement_no AND l.detail_no = 0
-), known AS (
-    SELECT e.booked_on, coalesce(e.bank_reference, '') AS bank_reference, e.sign, e.amount_vnd, count(*) AS occurrences,
-        count(*) FILTER (WHERE w.statement_id IS NULL) AS entries
-    FROM reconciliation.statement_entry e
-    LEFT JOIN reconciliation.withdrawn_entry w USING (statement_id, entry_no)
-    WHERE e.own_account_id = :own_account_id AND e.booked_on BETWEEN :from_on AND :to_on
-    GROUP BY 1, 2, 3, 4
-), line AS (
-    SELECT t.*, coalesce(k.entries, 0) AS known_entries, coalesce(k.occurrences, 0) AS occurrences
-    FROM told t
-    LEFT JOIN known k ON k.booked_on = t.booked_on
-        AND k.bank_reference = coalesce(t.bank_reference, '')
-        AND k.sign = t.sign
-        AND k.amount_vnd = t.amount_vnd
-)
-"""
-_REPEATED = text(
-    _TOLD_AND_KNOWN
-    + """
-SELECT
-    coalesce(sum(CASE sign WHEN 'credit' THEN amount_vnd ELSE -amount_vnd END)
-        FILTER (WHERE turn <= known_entries), 0)::bigint AS amount_vnd,
-    count(*) FILTER (WHERE turn <= known_entries) AS entries,
-    (array_agg(place ORDER BY entry_no) FILTER (WHERE turn > known_entries))[1:20] AS new_places
-FROM line
-"""
-)
 _INSERT_FILE = text(
     "INSERT INTO reconciliation.statement_file (sha256, file_name, format, recorded_at) "
     "VALUES (:sha256, :file_name, :format, :recorded_at) ON CONFLICT (sha256) DO NOTHING"
 )
 _FILE_ID = text("SELECT file_id FROM reconciliation.statement_file WHERE sha256 = :sha256")
+_NEXT_NO = """(
+    SELECT coalesce(max(accepted_no), 0) + 1 FROM reconciliation.statement WHERE own_account_id = :own_account_id)"""
 _INSERT_STATEMENT = text(
     """
 INSERT INTO reconciliation.statement
     (file_id, own_account_id, bank_id, sequence, page, from_on, to_on, opening_vnd, closing_vnd, repeated_vnd, state,
-    gap_decision_id)
+    gap_decision_id, accepted_no)
 VALUES (:file_id, :own_account_id, :bank_id, :sequence, :page, :from_on, :to_on, :opening_vnd, :closing_vnd,
-    :repeated_vnd, 'waiting', :decision_id)
+    :repeated_vnd, :state, :decision_id, CASE WHEN :state = 'accepted' THEN """
+    + _NEXT_NO
+    + """ END)
 RETURNING statement_id
 """
 )
-_INSERT_ENTRIES = text(
-    _TOLD_AND_KNOWN
+_ACCEPT = text(
+    "UPDATE reconciliation.statement SET state = :state, repeated_vnd = :repeated_vnd, "
+    f"accepted_no = CASE WHEN :state = 'accepted' THEN {_NEXT_NO} END WHERE statement_id = :statement_id"
+)
+_WAITING = text(
+    f"""
+SELECT statement_id, gap_decision_id IS NOT NULL AS gap_decided, own_account_id, bank_id, sequence, page, from_on,
+    to_on, opening_vnd, closing_vnd
+FROM reconciliation.statement s
+WHERE own_account_id = :own_account_id AND state = 'waiting'
+ORDER BY {order_of("s")}, statement_id
+"""
+)
+_SET_ASIDE = "reconciliation.waiting_line"
+_SET_LINES_ASIDE = text(
+    f"INSERT INTO {_SET_ASIDE} (statement_no, {', '.join(COLUMNS[1:])}) "
+    f"SELECT :statement_id, {', '.join(COLUMNS[1:])} FROM {STAGED} WHERE statement_no = :statement_no"
+)
+_FORGET = text(f"DELETE FROM {_SET_ASIDE} WHERE statement_no = :statement_id")
+_INSERT_ENTRIES = (
+    TOLD_AND_KNOWN
     + """
 INSERT INTO reconciliation.statement_entry
     (statement_id, entry_no, own_account_id, sign, amount_vnd, booked_on, value_on, bank_reference, occurrence,
@@ -213,8 +235,7 @@ FROM line
 WHERE :follows OR turn > known_entries
 """
 )
-_INSERT_ITEMS = text(
-    """
+_INSERT_ITEMS = """
 INSERT INTO reconciliation.statement_item
     (statement_id, entry_no, detail_no, sign, amount_vnd, end_to_end_id, instruction_id, found_references, returned,
     return_reason, text_ciphertext, counterparty, virtual_account, found_units)
@@ -222,12 +243,11 @@ SELECT
     e.statement_id, e.entry_no, l.detail_no, l.sign, l.amount_vnd, l.end_to_end_id, l.instruction_id,
     l.found_references, l.returned, l.return_reason, CASE WHEN l.detail_no > 0 THEN l.text_ciphertext END,
     l.counterparty, l.virtual_account, l.found_units
-FROM pg_temp.staged_statement_line l
+FROM {table} l
 JOIN reconciliation.statement_entry e ON e.statement_id = :statement_id AND e.entry_no = l.entry_no
 WHERE l.statement_no = :statement_no AND l.is_item AND l.amount_vnd > 0
 ORDER BY l.entry_no, l.detail_no
 """
-)
 
 
 def _store_all(connection: Connection, file: _File, staged: list[Arrived]) -> tuple[int, ...]:
@@ -254,33 +274,45 @@ def _store_all(connection: Connection, file: _File, staged: list[Arrived]) -> tu
 
 
 def _store(connection: Connection, file: _File, arrived: Arrived) -> None:
-    """Stores one statement with its new entries, or says what it contradicts or waits for."""
-    link = arrived.link
-    place = chain.place_of(connection, link)
-    follows = place.follows(link)
-    values = {**asdict(link), "statement_no": arrived.statement_no, "file_id": file.file_id, "decision_id": None}
-    repeated = None if follows else connection.execute(_REPEATED, values).one()
-    contradicts = repeated is not None and bool(repeated.entries) and place.contradicts(link, repeated.amount_vnd)
+    """Stores one statement with its new entries, or sets it aside, or says what it contradicts or waits for."""
+    link, told = arrived.link, Told(STAGED, arrived.statement_no)
+    judgement, decision_id = turn.judge(connection, link, told), None
     reissue = reissues.find(
-        connection, link, arrived.statement_no, told_before=place.told_before, contradicts=contradicts
+        connection,
+        link,
+        arrived.statement_no,
+        told_before=judgement.told_before,
+        contradicts=judgement.contradicts,
+        inside=judgement.inside,
     )
     if reissue is not None:
-        follows, values["decision_id"] = False, _make_room(connection, file, reissue, values)
-        repeated = connection.execute(_REPEATED, values).one()
-    elif repeated is not None and contradicts:
-        raise StatementRefused([_contradiction(arrived, repeated.entries, repeated.new_places or [])])
-    values |= {"follows": follows, "repeated_vnd": repeated.amount_vnd if repeated is not None else 0}
-    values["statement_id"] = connection.scalar(_INSERT_STATEMENT, values)
-    connection.execute(_INSERT_ENTRIES, values)
-    connection.execute(_INSERT_ITEMS, values)
+        decision_id = _make_room(connection, file, reissue, turn.judge(connection, link, told, gap_decided=True))
+        # What two persons have decided leaves no gap, whatever the balances.
+        judgement = turn.judge(connection, link, told, gap_decided=True)
+    elif judgement.contradicts:
+        raise StatementRefused([_contradiction(arrived, judgement)])
+    values = {**asdict(link), "statement_no": arrived.statement_no, "file_id": file.file_id, "decision_id": decision_id}
+    values |= {"repeated_vnd": judgement.repeated_vnd, "state": judgement.turn.value}
+    statement_id: int = connection.execute(_INSERT_STATEMENT, values).scalar_one()
+    if judgement.turn is Turn.WAITING:
+        connection.execute(_SET_LINES_ASIDE, {"statement_id": statement_id, "statement_no": arrived.statement_no})
+    elif judgement.turn is Turn.ACCEPTED:
+        _store_lines(connection, statement_id, link, told, judgement)
 
 
-def _make_room(connection: Connection, file: _File, reissue: Reissue, values: dict[str, object]) -> int:
+def _store_lines(connection: Connection, statement_id: int, link: Link, told: Told, judgement: Judgement) -> None:
+    """The new lines of an accepted statement become entries, with what can be matched of each."""
+    values = {**asdict(link), "statement_id": statement_id, "statement_no": told.statement_no}
+    values["follows"] = judgement.follows
+    connection.execute(text(_INSERT_ENTRIES.format(table=told.table)), values)
+    connection.execute(text(_INSERT_ITEMS.format(table=told.table)), values)
+
+
+def _make_room(connection: Connection, file: _File, reissue: Reissue, judgement: Judgement) -> int:
     """Withdraws what the day no longer holds, by the decision of two persons; without one the file waits."""
     choice = reissues.decided(connection, reissue, file.file_id)
     if choice is None:
-        new_places = connection.execute(_REPEATED, values).one().new_places
-        raise _Waiting(reissue, list(new_places or []))
+        raise _Waiting(reissue, judgement.new_places)
     where = f"statement {reissue.statement_no}"
     if not choice.replaces:
         detail = f"by decision {choice.decision_id} {reissue.earlier_file_name} holds for these days"
@@ -292,10 +324,10 @@ def _make_room(connection: Connection, file: _File, reissue: Reissue, values: di
     return choice.decision_id
 
 
-def _contradiction(arrived: Arrived, repeated: int, new_places: list[str]) -> Problem:
-    others = ", ".join(new_places) or "none"
+def _contradiction(arrived: Arrived, judgement: Judgement) -> Problem:
+    others = ", ".join(judgement.new_places) or "none"
     return Problem(
         ProblemCode.BALANCE_MISMATCH,
         f"statement {arrived.statement_no}",
-        f"repeats {repeated} entries told before and does not follow on with the others: {others}",
+        f"repeats {judgement.repeated_entries} entries told before and does not follow on with the others: {others}",
     )

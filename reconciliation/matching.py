@@ -4,13 +4,14 @@ A ladder of rules, the surest first; a rule sees only what the earlier ones left
 anything. What no rule takes is a break with its reason. The database sets the same limits again: account, sign and
 amount must be equal, a line is used once and whole, an expectation of a fixed amount is met once and returned once.
 
-The same lines in any order, split over files in any way, give the same matches and breaks: a line that is left, such as
-a return told before its payment, is tried again with every further file of its account. The exceptions are lines that
-compete for one payment: a bank that books it singly and in a batch, a merge or a split, or two equal lines that tell it
-by the payee's account alone. What came first is matched, the other is a break.
+The same files in any order, any of them twice, give the same matches and breaks: statements are matched one by one in
+the order of their chain, whatever the order in which they came, and a line that is left, such as a return told before
+its payment, is tried again with every further statement of its account. Where lines compete for one payment, the
+earlier statement's is matched and the other is a break.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -101,15 +102,13 @@ WHERE run_id = :run_id
 """The matches that count since a run: what the engine settles and returns after `match_file` or `match_again`.
 
 One row for each payment, also where one booking paid a whole batch. `returned` tells a payment that came back from one
-that left or arrived; `document` is the statement. Matches on a statement that waits for the one before it are not among
-them: they come with the run of the file that closes the gap, as do lines of earlier files that could only be matched
-now. So the same statement may show up under several runs. A match belongs to one run for ever: what was applied for a
-run is never applied again.
+that left or arrived; `document` is the statement. Lines of earlier statements that could only be matched now are among
+them. A match belongs to one run for ever: what was applied for a run is never applied again.
 """
 
 _CANDIDATE_TABLE = """
 CREATE TEMP TABLE IF NOT EXISTS candidate (
-    item_id bigint PRIMARY KEY, own_account_id integer, accepted boolean, sign text, amount_vnd bigint, booked_on date,
+    item_id bigint PRIMARY KEY, own_account_id integer, sign text, amount_vnd bigint, booked_on date,
     returned boolean, return_reason text, keys bigint, reference text, echoed boolean, rivals text[],
     batch_reference text, transaction_code text, counterparty bytea, points_elsewhere boolean, virtual_party text,
     unit_party text, disagrees boolean, break_class text, expectation_id bigint, detail jsonb
@@ -118,10 +117,13 @@ CREATE TEMP TABLE IF NOT EXISTS candidate (
 
 _MEMORY = text("SET LOCAL work_mem = '128MB'")
 """For each join of a matching run; one of more than a million lines goes to disk."""
-_IS_NEW = text(
-    "SELECT NOT EXISTS (SELECT FROM reconciliation.matching_run WHERE file_id = :file_id AND run_id <> :run_id)"
+_UNMATCHED = text(
+    "SELECT statement_id, file_id, own_account_id FROM reconciliation.statement "
+    "WHERE state = 'accepted' AND matched_run_id IS NULL AND own_account_id = ANY(:accounts) "
+    "ORDER BY own_account_id, accepted_no"
 )
-# Whether anything is left for the ladder: lines of the file, or an open break of an earlier one.
+_MATCHED = text("UPDATE reconciliation.statement SET matched_run_id = :run_id WHERE statement_id = :statement_id")
+# Whether anything is left for the ladder: lines of the statement, or an open break of an earlier one.
 _LEFT_OPEN = text(
     """
 SELECT EXISTS (
@@ -130,52 +132,56 @@ SELECT EXISTS (
     JOIN reconciliation.statement s ON s.statement_id = i.statement_id
     WHERE b.closed_on IS NULL AND s.own_account_id = ANY(:accounts)
 ) OR :matched < (
-    SELECT count(*) FROM reconciliation.statement s JOIN reconciliation.statement_item i USING (statement_id)
-    WHERE s.file_id = CAST(:file_id AS integer))
+    SELECT count(*) FROM reconciliation.statement_item i WHERE i.statement_id = CAST(:statement_id AS bigint))
 """
 )
 _OPEN_RUN = text("INSERT INTO reconciliation.matching_run (file_id, ran_at) VALUES (:file_id, :at) RETURNING run_id")
-# A match on a statement that was waiting counts from the run after the gap was closed.
-_RELEASE = text(
+
+
+def match_file(connection: Connection, file_id: int, at: datetime) -> Iterator[MatchCounts]:
+    """Matches what a loaded file has brought, one statement after the other; again nothing is left to match.
+
+    Beside its own statements that may be some that have waited for it. The next one is matched when the caller has
+    applied the run of the one before it.
     """
-UPDATE reconciliation.match m SET run_id = :run_id
-FROM reconciliation.statement_item i
-JOIN reconciliation.statement s ON s.statement_id = i.statement_id
-WHERE m.run_id IS NULL AND m.item_id = i.item_id AND s.state = 'accepted' AND s.own_account_id = ANY(:accounts)
-"""
-)
+    yield from _match_new(connection, _accounts(connection, file_id), at)
 
 
-def match_file(connection: Connection, file_id: int, at: datetime) -> MatchCounts:
-    """Matches the lines of a loaded file, and those left from earlier files of its accounts. Again changes nothing."""
-    return _match(connection, _accounts(connection, file_id), file_id, at)
-
-
-def match_again(connection: Connection, at: datetime) -> MatchCounts:
+def match_again(connection: Connection, at: datetime) -> Iterator[MatchCounts]:
     """Matches every line left open on every account of ours; what it waited for may have been expected since."""
     accounts = list(connection.scalars(text("SELECT own_account_id FROM reconciliation.own_account")))
-    return _match(connection, accounts, None, at)
+    yield from _match_new(connection, accounts, at)
+    yield _match(connection, accounts, open_run(connection, None, at), None, at)
 
 
-def _match(connection: Connection, accounts: list[int], file_id: int | None, at: datetime) -> MatchCounts:
+def _match_new(connection: Connection, accounts: list[int], at: datetime) -> Iterator[MatchCounts]:
+    """Every statement that was accepted and not matched yet, each in a run of its own."""
     lock_accounts(connection, accounts)
-    run_id = open_run(connection, file_id, at)
+    for row in connection.execute(_UNMATCHED, {"accounts": accounts}).all():
+        run_id = open_run(connection, row.file_id, at)
+        connection.execute(_MATCHED, {"run_id": run_id, "statement_id": row.statement_id})
+        yield _match(connection, [row.own_account_id], run_id, row.statement_id, at)
+
+
+def _match(
+    connection: Connection, accounts: list[int], run_id: int, statement_id: int | None, at: datetime
+) -> MatchCounts:
+    """Matches a statement, or none, together with what is open on the accounts."""
+    lock_accounts(connection, accounts)
     connection.execute(_MEMORY)
     connection.execute(text(_CANDIDATE_TABLE))
     connection.execute(text("TRUNCATE pg_temp.candidate"))
-    matched = Counter(_straight(connection, file_id, run_id, at))
-    if connection.scalar(_LEFT_OPEN, {"file_id": file_id, "accounts": accounts, "matched": matched.total()}):
-        matched += _climb(connection, accounts, file_id, run_id, at)
-    connection.execute(_RELEASE, {"run_id": run_id, "accounts": accounts})
+    matched = Counter(_straight(connection, statement_id, run_id, at))
+    known = {"statement_id": statement_id, "accounts": accounts}
+    if connection.scalar(_LEFT_OPEN, known | {"matched": matched.total()}):
+        matched += _climb(connection, known, run_id, at)
     opened = breaks.keep(connection, breaks.day_of(at))
     return MatchCounts(run_id, {rule: matched[rule] for rule in Rule}, opened)
 
 
-def _climb(
-    connection: Connection, accounts: list[int], file_id: int | None, run_id: int, at: datetime
-) -> Counter[Rule]:
+def _climb(connection: Connection, known: dict[str, Any], run_id: int, at: datetime) -> Counter[Rule]:
     """Every other line goes up the ladder, the surest rule first; what is left gets its reason."""
-    connection.execute(_CANDIDATES, {"file_id": file_id, "accounts": accounts})
+    connection.execute(_CANDIDATES, known)
     connection.execute(text("ANALYZE pg_temp.candidate"))
     matched: Counter[Rule] = Counter()
     for rule, statement in _LADDER.items():
@@ -185,11 +191,11 @@ def _climb(
     return matched
 
 
-def _straight(connection: Connection, file_id: int | None, run_id: int, at: datetime) -> dict[Rule, int]:
-    """What the clear lines of a new file are. One matched before has none: what is left of it is open breaks."""
-    if file_id is None or not connection.scalar(_IS_NEW, {"file_id": file_id, "run_id": run_id}):
+def _straight(connection: Connection, statement_id: int | None, run_id: int, at: datetime) -> dict[Rule, int]:
+    """What the clear lines of a new statement are."""
+    if statement_id is None:
         return {}
-    found = connection.execute(_STRAIGHT, {"file_id": file_id, "run_id": run_id, "at": at})
+    found = connection.execute(_STRAIGHT, {"statement_id": statement_id, "run_id": run_id, "at": at})
     return {Rule(row.rule): row.lines for row in found}
 
 

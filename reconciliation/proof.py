@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from reconciliation.breaks import BreakClass
+from reconciliation.chain import LAST_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class AccountProof:
 
 
 _ACCOUNTS = text(
-    """
+    f"""
 SELECT a.own_account_id, a.ledger_account, last.to_on AS statement_on, last.closing_vnd AS statement_vnd,
     (SELECT count(*) FROM reconciliation.statement s
         WHERE s.own_account_id = a.own_account_id AND s.state = 'waiting' AND s.from_on <= :on) AS waiting,
@@ -82,8 +83,7 @@ FROM reconciliation.own_account a
 LEFT JOIN LATERAL (
     SELECT s.to_on, s.closing_vnd FROM reconciliation.statement s
     WHERE s.own_account_id = a.own_account_id AND s.state = 'accepted' AND s.to_on <= :on
-    ORDER BY s.to_on DESC, s.from_on DESC, coalesce(s.sequence, 0) DESC, coalesce(s.page, 0) DESC, s.statement_id DESC
-    LIMIT 1
+    ORDER BY {LAST_FIRST} LIMIT 1
 ) last ON true
 LEFT JOIN (
     SELECT own_account_id, count(*) AS expected,

@@ -26,7 +26,8 @@ slot AS (
             OR coalesce(s.bank_id = CAST(:bank_id AS text), false) AS same_number
     FROM reconciliation.statement s
     JOIN reconciliation.statement_file f USING (file_id)
-    WHERE s.own_account_id = :own_account_id AND (s.from_on, s.to_on) = (:from_on, :to_on)
+    WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting'
+        AND (s.from_on, s.to_on) = (:from_on, :to_on)
         AND s.page IS NOT DISTINCT FROM CAST(:page AS integer)
         AND coalesce(nullif(s.sequence, 0) = nullif(CAST(:sequence AS integer), 0), true)
 )
@@ -153,19 +154,19 @@ class Choice:
 
 
 def find(
-    connection: Connection, link: Link, statement_no: int, *, told_before: bool, contradicts: bool
+    connection: Connection, link: Link, statement_no: int, *, told_before: bool, contradicts: bool, inside: bool
 ) -> Reissue | None:
     """The statement that a staged one tells again with other entries, or none.
 
     It must be of the same account, days and page. The same number tells that it is the same statement; where the bank
-    numbers nothing, the same opening balance and entries in common do. The very same statement told before is none,
-    unless it has been replaced since.
+    numbers nothing, the same opening balance and entries in common do, unless it tells a stretch of the day (`inside`).
+    The very same statement told before is none, unless it has been replaced since.
     """
     before = connection.execute(_TOLD_BEFORE, asdict(link)).one()
     if not before.told or (told_before and not before.replaced):
         return None
     row = connection.execute(_FIND, {**asdict(link), "statement_no": statement_no}).one()
-    shares = row.opening_vnd == link.opening_vnd and row.gone < row.earlier
+    shares = row.opening_vnd == link.opening_vnd and row.gone < row.earlier and not inside
     if not (contradicts or (row.gone and (row.same_number or shares))):
         return None
     return Reissue(

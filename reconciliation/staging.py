@@ -65,14 +65,14 @@ class Staging:
     def read(self, path: Path) -> None:
         """Stages the whole file, to its last byte, or refuses it."""
         self._connection.execute(text(_STAGING_TABLE))
-        self._connection.execute(text("TRUNCATE pg_temp.staged_statement_line"))
+        self._connection.execute(text(f"TRUNCATE {STAGED}"))
         driver = cast("psycopg.Connection[tuple[object, ...]]", self._connection.connection.driver_connection)
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
             for row in self._rows(path):
                 copy.write_row(row)
         if self._problems:
             raise StatementRefused(self._problems)
-        self._connection.execute(text("ANALYZE pg_temp.staged_statement_line"))
+        self._connection.execute(text(f"ANALYZE {STAGED}"))
 
     def _rows(self, path: Path) -> Iterator[StagedRow]:
         for event in read_statements(path):
@@ -158,6 +158,7 @@ class Staging:
             raise StatementRefused(self._problems)
 
 
+STAGED: Final = "pg_temp.staged_statement_line"
 _STAGING_TABLE = """
 CREATE TEMP TABLE IF NOT EXISTS staged_statement_line (
     statement_no integer, entry_no integer, detail_no integer, is_item boolean, sign text, amount_vnd bigint,
@@ -167,4 +168,4 @@ CREATE TEMP TABLE IF NOT EXISTS staged_statement_line (
     counterparty bytea, virtual_account bytea, found_units text[]
 ) ON COMMIT DELETE ROWS
 """
-_COPY = f"COPY pg_temp.staged_statement_line ({', '.join(COLUMNS)}) FROM STDIN"
+_COPY = f"COPY {STAGED} ({', '.join(COLUMNS)}) FROM STDIN"

@@ -39,6 +39,8 @@ own_account = Table(
     Column("fingerprint", LargeBinary, nullable=False, unique=True),
     Column("currency", Text, nullable=False, server_default="VND"),
     Column("ledger_account", Text, nullable=False, unique=True),
+    # What stood on it when our books began; none if the first file tells it.
+    Column("opening_vnd", BigInteger),
     CheckConstraint("currency = 'VND'"),
 )
 
@@ -113,10 +115,52 @@ statement = Table(
     Column("repeated_vnd", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("gap_decision_id", BigInteger, ForeignKey("reconciliation.decision.decision_id", use_alter=True)),
-    CheckConstraint("state IN ('accepted', 'waiting')"),
+    # Its place among the accepted statements of the account, in the order in which their lines were taken up.
+    Column("accepted_no", Integer),
+    Column("matched_run_id", BigInteger, ForeignKey("reconciliation.matching_run.run_id", use_alter=True)),
+    CheckConstraint("state IN ('accepted', 'repeated', 'waiting')"),
+    CheckConstraint("(state = 'accepted') = (accepted_no IS NOT NULL)"),
+    CheckConstraint("matched_run_id IS NULL OR state = 'accepted'"),
     CheckConstraint("from_on <= to_on"),
+    UniqueConstraint("own_account_id", "accepted_no"),
     Index("statement_by_file", "file_id"),
     Index("statement_by_account", "own_account_id", "to_on"),
+    Index(
+        "statement_unmatched",
+        "own_account_id",
+        postgresql_where=text("state <> 'repeated' AND matched_run_id IS NULL"),
+    ),
+)
+
+# The lines of statements that wait, as the bank told them; gone as soon as they are entries or were told before.
+waiting_line = Table(
+    "waiting_line",
+    metadata,
+    Column("statement_no", BigInteger, ForeignKey("reconciliation.statement.statement_id"), primary_key=True),
+    Column("entry_no", Integer, primary_key=True),
+    Column("detail_no", Integer, primary_key=True),
+    Column("is_item", Boolean),
+    Column("sign", Text),
+    Column("amount_vnd", BigInteger),
+    Column("booked_on", Date),
+    Column("value_on", Date),
+    Column("bank_reference", Text),
+    Column("entry_reference", Text),
+    Column("payment_info_id", Text),
+    Column("message_id", Text),
+    Column("transaction_code", Text),
+    Column("reversal", Boolean),
+    Column("batch_count", Integer),
+    Column("place", Text),
+    Column("text_ciphertext", LargeBinary),
+    Column("end_to_end_id", Text),
+    Column("instruction_id", Text),
+    Column("found_references", ARRAY(Text)),
+    Column("returned", Boolean),
+    Column("return_reason", Text),
+    Column("counterparty", LargeBinary),
+    Column("virtual_account", LargeBinary),
+    Column("found_units", ARRAY(Text)),
 )
 
 statement_entry = Table(

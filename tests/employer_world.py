@@ -69,9 +69,9 @@ class EmployerWorld:
         self.next_day = on + timedelta(days=1)
         at = datetime(on.year, on.month, on.day, 20, tzinfo=VIET_NAM)
         with self.database.transaction() as connection:
-            imported = import_statement(connection, self.vault, path, at)
-            assert imported.run_id is not None
-            assert apply_receipts(connection, imported.run_id, at) == ReceiptsApplied(0, 0, 0)
+            import_statement(connection, self.vault, path, at)
+            run_id = connection.scalar(text("SELECT max(run_id) FROM reconciliation.matching_run"))
+            assert apply_receipts(connection, run_id, at) == ReceiptsApplied(0, 0, 0)
 
     def row(self) -> EmployerRow:
         with self.database.transaction() as connection:

@@ -284,8 +284,8 @@ def measure(connection: Connection, directory: Path, noise: Noise, *, files: int
     at = datetime.fromisoformat("2026-02-28T18:00:00+07:00")
     for path in _papers(directory, noise, files):
         loaded = load_statement(connection, path, fingerprint=str.encode, protect=str.encode, recorded_at=at)
-        matching.match_file(connection, loaded.file_id, at)
-    again = matching.match_again(connection, at)
+        list(matching.match_file(connection, loaded.file_id, at))
+    (again,) = matching.match_again(connection, at)
     return _judged(connection, noise, suggested, stable=sum(again.matched.values()) == 0)
 
 

@@ -128,6 +128,7 @@ def _told(imported: ImportedStatement) -> dict[str, object]:
     return {
         "already": imported.intake.already,
         "waits_for": list(imported.intake.waits_for),
+        "waiting": imported.intake.waiting,
         "settled": imported.settled,
         "returned": imported.returned,
         "early_lines": imported.early_lines,

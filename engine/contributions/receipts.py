@@ -38,6 +38,14 @@ class ReceiptsApplied:
     suspense_vnd: int = 0
     """Of money that nothing identified."""
 
+    def __add__(self, other: "ReceiptsApplied") -> "ReceiptsApplied":
+        return ReceiptsApplied(
+            self.receipts + other.receipts,
+            self.received_vnd + other.received_vnd,
+            self.allocated_vnd + other.allocated_vnd,
+            self.suspense_vnd + other.suspense_vnd,
+        )
+
 
 def apply_receipts(connection: Connection, run_id: int, at: datetime) -> ReceiptsApplied:
     """Books and allocates the receipts that a matching run found, and the rest in suspense. Again changes nothing."""

@@ -9,12 +9,12 @@ from engine.clock import business_date
 from engine.contributions.suspense import UNALLOCATED
 from engine.errors import NotAllowed
 from engine.payments.payment import UNDO_RETURN, UNDO_SETTLED, Voucher, move
-from engine.payments.settlement import apply_matches
+from engine.payments.settlement import apply_matches, apply_runs
 from ledger import book
 from ledger.accounts import open_account
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
-from reconciliation import decisions
+from reconciliation import decisions, matching
 from reconciliation.decisions import Decided, DecisionKind
 
 
@@ -22,9 +22,11 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
     """Approves a decision as the second person and books what follows from it, in the same transaction."""
     decided = decisions.approve(connection, decision_id, person, at)
     match decided.kind:
-        case DecisionKind.FORCE | DecisionKind.CLOSE_GAP:
+        case DecisionKind.FORCE:
             if decided.run_id is not None:
                 apply_matches(connection, decided.run_id, at)
+        case DecisionKind.CLOSE_GAP:
+            apply_runs(connection, matching.match_again(connection, at), at)
         case DecisionKind.WRITE_OFF:
             _write_off(connection, decided, at)
         case DecisionKind.UNDO:

@@ -138,7 +138,7 @@ def open_paying_account(
             "holder_name": account.holder_name,
             "ciphertext": sealed.ciphertext,
             "fingerprint": sealed.fingerprint,
-            "own_account_id": intake.register_account(connection, sealed.fingerprint, ledger_account),
+            "own_account_id": intake.register_account(connection, sealed.fingerprint, ledger_account, opening_vnd),
             "ledger_account": ledger_account,
         },
     )

@@ -5,6 +5,7 @@ file again changes nothing. What matching finds is applied once for each run, un
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
 from reconciliation import expectations, intake, matching, news
 from reconciliation.intake import Intake
+from reconciliation.matching import MatchCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,6 @@ class ImportedStatement:
     """What a statement file did: nothing at all if it had been read before."""
 
     intake: Intake
-    run_id: int | None
-    """The matching run of the file; none if it had been read before."""
     settled: int
     returned: int
     receipts: ReceiptsApplied
@@ -62,7 +62,7 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
         if not told.already:
             audit.record(connection, "news_imported", path.name, at, lines=told.lines)
         kept = Intake(told.file_id, told.already, statements=0, entries=0, items=0)
-        return ImportedStatement(kept, None, 0, 0, ReceiptsApplied(0, 0, 0), told.lines)
+        return ImportedStatement(kept, 0, 0, ReceiptsApplied(0, 0, 0), told.lines)
     loaded = intake.load_statement(
         connection,
         path,
@@ -71,13 +71,12 @@ def import_statement(connection: Connection, vault: Vault, path: Path, at: datet
         recorded_at=at,
     )
     if loaded.already or loaded.waits_for:
-        return ImportedStatement(loaded, None, 0, 0, ReceiptsApplied(0, 0, 0))
+        return ImportedStatement(loaded, 0, 0, ReceiptsApplied(0, 0, 0))
     know_agencies(connection, at)
-    run = matching.match_file(connection, loaded.file_id, at)
-    applied = apply_matches(connection, run.run_id, at)
+    applied = apply_runs(connection, matching.match_file(connection, loaded.file_id, at), at)
     _inquire_unanswered(connection)
     audit.record(connection, "statement_imported", path.name, at, settled=applied.settled, returned=applied.returned)
-    return ImportedStatement(loaded, run.run_id, applied.settled, applied.returned, applied.receipts)
+    return ImportedStatement(loaded, applied.settled, applied.returned, applied.receipts)
 
 
 def know_agencies(connection: Connection, at: datetime) -> None:
@@ -92,6 +91,17 @@ def know_agencies(connection: Connection, at: datetime) -> None:
                 SELECT FROM reconciliation.party_alias a
                 WHERE a.party = e.unit_code AND a.kind = 'agency' AND a.value = d.agency_code)""",
         {},
+    )
+
+
+def apply_runs(connection: Connection, runs: Iterable[MatchCounts], at: datetime) -> Applied:
+    """Applies what each run finds before the next one is made, and says what came of all."""
+    applied = [apply_matches(connection, run.run_id, at) for run in runs]
+    return Applied(
+        settled=sum(each.settled for each in applied),
+        returned=sum(each.returned for each in applied),
+        receipts=sum((each.receipts for each in applied), ReceiptsApplied(0, 0, 0)),
+        fees_vnd=sum(each.fees_vnd for each in applied),
     )
 
 

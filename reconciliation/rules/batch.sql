@@ -8,7 +8,7 @@ WITH expected AS (
     GROUP BY x.own_account_id, x.sign, x.batch_reference
 ), fit AS (
     SELECT
-        c.item_id, c.accepted, x.own_account_id, x.sign, x.batch_reference,
+        c.item_id, x.own_account_id, x.sign, x.batch_reference,
         row_number() OVER (
             PARTITION BY x.own_account_id, x.sign, x.batch_reference ORDER BY c.booked_on, c.item_id
         ) AS turn
@@ -23,7 +23,7 @@ WITH expected AS (
         (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)
     SELECT
         fit.item_id, x.expectation_id, x.amount_vnd, false, :rule, :rank,
-        jsonb_build_object('batch_reference', fit.batch_reference), :at, CASE WHEN fit.accepted THEN CAST(:run_id AS bigint) END
+        jsonb_build_object('batch_reference', fit.batch_reference), :at, CAST(:run_id AS bigint)
     FROM fit
     JOIN reconciliation.expectation x ON x.batch_reference = fit.batch_reference
         AND x.own_account_id = fit.own_account_id

@@ -1,19 +1,18 @@
--- What can be matched: the lines of the file, if there is one, and the lines of the accounts that are still a break,
+-- What can be matched: the lines of the statement, if there is one, and the lines of the accounts that are still a break,
 -- since what they waited for may have come. A line that a person has undone or closed is left to people. Of every line, the keys
 -- of ours that it carries: our references that were ever expected, in fields of the bank or in the text.
 WITH line AS (
     SELECT i.item_id
-    FROM reconciliation.statement s
-    JOIN reconciliation.statement_item i USING (statement_id)
-    WHERE s.file_id = CAST(:file_id AS integer) AND NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.item_id = i.item_id)
+    FROM reconciliation.statement_item i
+    WHERE i.statement_id = CAST(:statement_id AS bigint) AND NOT EXISTS (SELECT FROM reconciliation.break b WHERE b.item_id = i.item_id)
     UNION ALL
     SELECT b.item_id
     FROM reconciliation.break b
     JOIN reconciliation.statement_item i USING (item_id)
     JOIN reconciliation.statement s ON s.statement_id = i.statement_id
-    WHERE b.closed_on IS NULL AND s.own_account_id = ANY(:accounts)
+    WHERE b.closed_on IS NULL AND b.class <> 'undone' AND s.own_account_id = ANY(:accounts)
 ), item AS (
-    SELECT i.*, e.booked_on, e.payment_info_id, e.message_id, e.transaction_code, s.own_account_id, s.state = 'accepted' AS accepted
+    SELECT i.*, e.booked_on, e.payment_info_id, e.message_id, e.transaction_code, s.own_account_id
     FROM line
     JOIN reconciliation.statement_item i USING (item_id)
     JOIN reconciliation.statement_entry e ON e.statement_id = i.statement_id AND e.entry_no = i.entry_no
@@ -64,11 +63,11 @@ WITH line AS (
         ON v.kind = 'virtual_account' AND v.closed_on IS NULL AND v.value = encode(i.virtual_account, 'hex')
 )
 INSERT INTO pg_temp.candidate
-    (item_id, own_account_id, accepted, sign, amount_vnd, booked_on, returned, return_reason,
+    (item_id, own_account_id, sign, amount_vnd, booked_on, returned, return_reason,
     keys, reference, echoed, rivals, batch_reference, transaction_code, counterparty, points_elsewhere, virtual_party,
     unit_party, disagrees)
 SELECT
-    i.item_id, i.own_account_id, i.accepted, i.sign, i.amount_vnd, i.booked_on, i.returned, i.return_reason,
+    i.item_id, i.own_account_id, i.sign, i.amount_vnd, i.booked_on, i.returned, i.return_reason,
     CASE WHEN p.disagrees OR other.party THEN greatest(coalesce(k.keys, 0), 2) ELSE coalesce(k.keys, 0) END,
     k.reference, k.echoed, coalesce(k.rivals, i.found_units), batch.batch_reference, i.transaction_code, i.counterparty,
     i.end_to_end_id IS NOT NULL OR i.found_references <> '{}' OR i.found_units <> '{}', p.virtual_party, p.unit_party,

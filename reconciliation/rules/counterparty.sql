@@ -3,7 +3,7 @@
 -- something else. Amount and date without the account never match.
 WITH pair AS (
     SELECT
-        c.item_id, c.amount_vnd, c.accepted, c.booked_on, x.expectation_id, x.due_on, x.until_on,
+        c.item_id, c.amount_vnd, c.booked_on, x.expectation_id, x.due_on, x.until_on,
         count(*) OVER (PARTITION BY c.item_id) AS expectations,
         count(*) OVER (PARTITION BY x.expectation_id) AS lines
     FROM pg_temp.candidate c
@@ -18,7 +18,7 @@ WITH pair AS (
     SELECT
         item_id, expectation_id, amount_vnd, false, :rule, :rank,
         jsonb_build_object('counterparty', true, 'due_on', due_on, 'until_on', until_on), :at,
-        CASE WHEN accepted THEN CAST(:run_id AS bigint) END
+        CAST(:run_id AS bigint)
     FROM pair
     WHERE expectations = 1 AND lines = 1 AND booked_on BETWEEN due_on AND until_on
     RETURNING item_id

@@ -1,7 +1,7 @@
 -- Rule 9: a fee of the bank and its VAT: the bank's own code for it, and an amount within the agreed table. What the bank
 -- takes is expected the moment it is recognised.
 WITH fit AS (
-    SELECT c.item_id, c.own_account_id, c.amount_vnd, c.accepted, c.booked_on, c.transaction_code
+    SELECT c.item_id, c.own_account_id, c.amount_vnd, c.booked_on, c.transaction_code
     FROM pg_temp.candidate c
     JOIN unnest(CAST(:codes AS text[]), CAST(:at_most AS bigint[])) AS agreed (transaction_code, at_most_vnd)
         ON agreed.transaction_code = c.transaction_code AND c.amount_vnd <= agreed.at_most_vnd
@@ -17,7 +17,7 @@ WITH fit AS (
     SELECT
         fit.item_id, x.expectation_id, fit.amount_vnd, false, :rule, :rank,
         jsonb_build_object('transaction_code', fit.transaction_code), :at,
-        CASE WHEN fit.accepted THEN CAST(:run_id AS bigint) END
+        CAST(:run_id AS bigint)
     FROM fit JOIN expected x ON x.reference = 'FEE' || fit.item_id
     RETURNING item_id
 ), taken AS (

@@ -2,7 +2,7 @@
 -- line wants any of them. One match for each.
 WITH wanted AS (
     SELECT
-        c.item_id, c.amount_vnd, c.accepted, c.rivals, x.expectation_id, x.amount_vnd AS expected_vnd,
+        c.item_id, c.amount_vnd, c.rivals, x.expectation_id, x.amount_vnd AS expected_vnd,
         count(*) OVER (PARTITION BY x.expectation_id) AS lines
     FROM pg_temp.candidate c
     JOIN reconciliation.awaited x ON x.reference = ANY(c.rivals)
@@ -19,7 +19,7 @@ WITH wanted AS (
         (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)
     SELECT
         item_id, expectation_id, expected_vnd, false, :rule, :rank, jsonb_build_object('references', to_jsonb(rivals)),
-        :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
+        :at, CAST(:run_id AS bigint)
     FROM wanted JOIN whole USING (item_id)
     RETURNING item_id
 ), taken AS (

@@ -3,7 +3,7 @@
 -- expectation of it (a unique index). Of several equal lines the first is the payment, the others are left as doubles.
 WITH fit AS (
     SELECT
-        c.item_id, c.amount_vnd, c.reference, c.accepted, x.expectation_id, x.amount_vnd IS NULL AS open_amount,
+        c.item_id, c.amount_vnd, c.reference, x.expectation_id, x.amount_vnd IS NULL AS open_amount,
         row_number() OVER (PARTITION BY x.expectation_id ORDER BY c.booked_on, c.item_id) AS turn
     FROM pg_temp.candidate c
     JOIN reconciliation.awaited x ON x.reference = c.reference
@@ -15,7 +15,7 @@ WITH fit AS (
     INSERT INTO reconciliation.match
         (item_id, expectation_id, amount_vnd, open_amount, rule, rank, matched_at, run_id)
     SELECT
-        item_id, expectation_id, amount_vnd, open_amount, :rule, :rank, :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
+        item_id, expectation_id, amount_vnd, open_amount, :rule, :rank, :at, CAST(:run_id AS bigint)
     FROM fit
     WHERE turn = 1 OR open_amount
     RETURNING item_id

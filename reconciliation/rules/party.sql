@@ -2,12 +2,12 @@
 -- the social insurance form whose agency agrees or is absent, tells the employer. The money goes to its oldest open
 -- notice on the account; what it pays follows from the law's order, not from the notice.
 WITH told AS (
-    SELECT item_id, amount_vnd, accepted, own_account_id,
+    SELECT item_id, amount_vnd, own_account_id,
         CASE :kind WHEN 'virtual_account' THEN virtual_party ELSE unit_party END AS party
     FROM pg_temp.candidate
     WHERE keys = 0 AND NOT disagrees AND sign = 'credit' AND NOT returned
 ), fit AS (
-    SELECT t.item_id, t.amount_vnd, t.accepted, t.party, x.expectation_id, x.reference
+    SELECT t.item_id, t.amount_vnd, t.party, x.expectation_id, x.reference
     FROM told t
     CROSS JOIN LATERAL (
         SELECT x.expectation_id, x.reference
@@ -21,7 +21,7 @@ WITH told AS (
         (item_id, expectation_id, amount_vnd, open_amount, rule, rank, evidence, matched_at, run_id)
     SELECT
         item_id, expectation_id, amount_vnd, true, :rule, :rank, jsonb_build_object('party', party, 'told_by', :kind),
-        :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END
+        :at, CAST(:run_id AS bigint)
     FROM fit
     RETURNING item_id
 ), taken AS (

@@ -5,7 +5,7 @@
 -- planner knows little of tables that were filled a moment ago).
 WITH fit AS (
     SELECT
-        c.item_id, c.amount_vnd, c.reference, c.accepted, c.return_reason, paid.match_id, paid.expectation_id,
+        c.item_id, c.amount_vnd, c.reference, c.return_reason, paid.match_id, paid.expectation_id,
         row_number() OVER (PARTITION BY paid.match_id ORDER BY c.booked_on, c.item_id) AS turn
     FROM pg_temp.candidate c
     CROSS JOIN LATERAL (
@@ -35,7 +35,7 @@ WITH fit AS (
     SELECT
         item_id, expectation_id, amount_vnd, false, :rule, :rank,
         jsonb_build_object('reference', reference, 'return_reason', return_reason),
-        :at, CASE WHEN accepted THEN CAST(:run_id AS bigint) END, match_id
+        :at, CAST(:run_id AS bigint), match_id
     FROM fit
     WHERE turn = 1
     RETURNING item_id, expectation_id, evidence

@@ -37,9 +37,10 @@ def installation(database: Database, owner: Engine, tmp_path: Path) -> Iterator[
 def _apply_statement(installation: Installation) -> list[ReceiptsApplied]:
     month.end_day(installation, builders.PAY_ON)
     online.settle(installation, builders.PAY_ON)
-    imported = fetch_statements(installation, employer.GATEWAY, builders.PAY_ON)
+    fetch_statements(installation, employer.GATEWAY, builders.PAY_ON)
     with installation.database.transaction() as connection:
-        return [apply_receipts(connection, one.run_id or 0, installation.clock().now()) for one in imported]
+        runs = connection.scalars(text("SELECT run_id FROM reconciliation.matching_run"))
+        return [apply_receipts(connection, run_id, installation.clock().now()) for run_id in runs.all()]
 
 
 def test_an_employer_declares_is_told_pays_and_owes_nothing(installation: Installation) -> None:

@@ -166,7 +166,7 @@ def test_a_statement_told_again_under_another_hash_brings_nothing(
     path.write_text(path.read_text() + "\n")
     assert load(path).entries == 0
     with database.transaction() as connection:
-        assert _states(connection) == ["accepted", "accepted"]
+        assert _states(connection) == ["accepted", "repeated"]
 
 
 def _corrected(tmp_path: Path) -> tuple[Path, Path]:
@@ -222,7 +222,7 @@ def test_the_engine_applies_nothing_of_a_file_that_waits(
     load(first)
     with database.transaction() as connection:
         imported = import_statement(connection, vault, again, AT)
-    assert (imported.run_id, imported.settled, len(imported.intake.waits_for)) == (None, 0, 1)
+    assert (imported.settled, len(imported.intake.waits_for)) == (0, 1)
 
 
 def test_the_later_file_replaces_a_day_when_two_have_decided(database: Database, load: Load, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_match_on_a_line_that_is_gone_must_be_undone_first(database: Database,
         )
     loaded = load(first)
     with database.transaction() as connection:
-        assert match_file(connection, loaded.file_id, AT).matched[Rule.ECHO] == 1
+        assert [run.matched[Rule.ECHO] for run in match_file(connection, loaded.file_id, AT)] == [1]
     (break_id,) = load(again).waits_for
     _decide(database, break_id, DecisionKind.REPLACE)
     assert _refused(load, again) == {ProblemCode.REISSUED}

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -109,10 +110,14 @@ class Bank:
                 protect=lambda words: self.vault.encrypt("statement_text", words.encode()),
                 recorded_at=AT,
             )
-            counts = matching.match_file(connection, loaded.file_id, AT)
-            again = matching.match_again(connection, AT)
+            runs = list(matching.match_file(connection, loaded.file_id, AT))
+            (again,) = matching.match_again(connection, AT)
             assert sum(again.matched.values()) == sum(again.breaks.values()) == 0
-            return counts
+            matched, opened = Counter[Rule](), Counter[BreakClass]()
+            for run in runs:
+                matched.update(run.matched)
+                opened.update(run.breaks)
+            return MatchCounts(again.run_id, matched, opened)
 
     def settled(self, file_id: int) -> list[tuple[str, int, bool, str]]:
         with self.database.transaction() as connection:
@@ -259,14 +264,17 @@ def test_what_is_due_and_not_seen_is_missing_at_the_bank_after_its_day(bank: Ban
     )
 
 
-def test_matches_on_a_waiting_statement_count_once_the_gap_is_closed(bank: Bank) -> None:
+def test_a_waiting_statement_is_matched_once_the_missing_one_has_come(bank: Bank) -> None:
     bank.expect((1, 3_000_000), (2, 4_000_000))
     bank.tells(Line(77))
     missing = bank.write([Line(-3_000_000, pn(1))])
-    assert bank.tells(Line(-4_000_000, pn(2))).matched[Rule.ECHO] == 1
+    assert bank.tells(Line(-4_000_000, pn(2)), Line(-3_000_000, pn(1))).matched[Rule.ECHO] == 0
     assert bank.settled(2) == []
-    bank.load(missing)
-    assert bank.settled(3) == [(pn(1), 3_000_000, False, "echo"), (pn(2), 4_000_000, False, "echo")]
+    assert bank.load(missing).matched[Rule.ECHO] == 2
+    # Each in a run of its own, the earlier statement first.
+    assert bank.settled(3) == [(pn(1), 3_000_000, False, "echo")]
+    assert bank.settled(2) == [(pn(2), 4_000_000, False, "echo")]
+    assert bank.breaks() == [(BreakClass.DUPLICATE_AT_BANK, pn(1)), (BreakClass.UNKNOWN_TO_US, None)]
 
 
 def test_an_undone_match_is_open_again_and_left_to_people(bank: Bank) -> None:

@@ -38,7 +38,7 @@ def paper(database: Database) -> Paper:
 
 def _tell(connection: Connection, path: Path) -> None:
     loaded = load_statement(connection, path, fingerprint=str.encode, protect=str.encode, recorded_at=AT)
-    matching.match_file(connection, loaded.file_id, AT)
+    list(matching.match_file(connection, loaded.file_id, AT))
 
 
 def _proof(connection: Connection, ledger_vnd: int, on: date = DAY + timedelta(days=1)) -> AccountProof:

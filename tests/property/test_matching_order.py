@@ -141,7 +141,7 @@ def reconciled(connection: Connection, lines: Sequence[Told], cuts: Sequence[int
                 part = [line.written() for line in lines[start:end] if line.account == account]
                 path = paper.statement(Path(directory) / f"{position}-{account}.xml", DAY, part)
                 loaded = load_statement(connection, path, fingerprint=str.encode, protect=str.encode, recorded_at=AT)
-                matching.match_file(connection, loaded.file_id, AT)
+                list(matching.match_file(connection, loaded.file_id, AT))
     return _outcome(connection, accounts)
 
 
