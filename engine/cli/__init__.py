@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import auditing, banks, books, employers, lateness, month, payments, reconciling, recoveries
+from engine.cli import auditing, banks, books, employers, lateness, month, payments, reconciling, recoveries, transfers
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -40,6 +40,7 @@ for name, group in (
     ("run", payments.run_commands),
     ("notification", payments.notification_commands),
     ("sending", payments.sending_commands),
+    ("transfer", transfers.transfer_commands),
     ("gateway", banks.gateway_commands),
     ("statement", banks.statement_commands),
     ("break", reconciling.break_commands),

@@ -77,7 +77,7 @@ def _reverse(connection: Connection, decided: Decided, at: datetime) -> None:
         _reverse_fee(connection, decided, at)
         return
     if found.kind != "payment":
-        raise NotAllowed("a receipt that is allocated is refunded or allocated anew, its match is not undone")
+        raise NotAllowed("a receipt is refunded or allocated anew, a transfer sent back: such a match is not undone")
     move(
         connection,
         UNDO_RETURN if found.returned else UNDO_SETTLED,

@@ -19,6 +19,7 @@ from engine.contributions.suspense import UNALLOCATED
 from engine.payments import observation
 from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.deaths import follow_deaths
+from engine.payments.own_transfers import book_transfers
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
 from engine.vault import Vault
 from ledger import book
@@ -108,6 +109,8 @@ def apply_runs(connection: Connection, runs: Iterable[MatchCounts], at: datetime
 def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:
     """Settles, returns and books what a matching run found. A run is applied once: its ledger keys are taken then."""
     _stage_matches(connection, run_id)
+    # First, since an advance that was topped up may be spent on the same day.
+    book_transfers(connection, run_id, at)
     settled = _move_matched(connection, run_id, SETTLE, at)
     returned = _move_matched(connection, run_id, RETURN, at)
     receipts = apply_receipts(connection, run_id, at)
