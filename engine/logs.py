@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(?<![A-Za-z0-9])\d{5,}(?=\d{4}(?!\d))")
 
 
 def configure_logs(home: Path) -> None:
-    """Sends the logs of this process to the home's log file; only warnings also reach standard error."""
+    """Sends the logs of this process to its log file; errors, and how far long work is, also to standard error."""
     directory = home / "logs"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = WatchedFileHandler(directory / "thuchi.log", encoding="utf-8")
@@ -41,7 +41,10 @@ def configure_logs(home: Path) -> None:
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(logging.ERROR)
     console.addFilter(_MaskedRecords())
-    logging.basicConfig(level=logging.INFO, handlers=[handler, console], force=True)
+    progress = logging.StreamHandler(sys.stderr)
+    progress.addFilter(logging.Filter("thuchi.progress"))
+    progress.addFilter(_MaskedRecords())
+    logging.basicConfig(level=logging.INFO, handlers=[handler, console, progress], force=True)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)

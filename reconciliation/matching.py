@@ -10,6 +10,7 @@ its payment, is tried again with every further statement of its account. Where l
 earlier statement's is matched and the other is a break.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from sqlalchemy import Connection, text
 from reconciliation import breaks, expectations
 from reconciliation.chain import lock_accounts
 from reconciliation.errors import ReconciliationError
+from reconciliation.staging import STEP
+
+_progress = logging.getLogger("thuchi.progress")
 
 
 class Rule(StrEnum):
@@ -176,6 +180,8 @@ def _match(
     if connection.scalar(_LEFT_OPEN, known | {"matched": matched.total()}):
         matched += _climb(connection, known, run_id, at)
     opened = breaks.keep(connection, breaks.day_of(at))
+    if matched.total() >= STEP:
+        _progress.info("matching run %d: %d lines matched", run_id, matched.total())
     return MatchCounts(run_id, {rule: matched[rule] for rule in Rule}, opened)
 
 

@@ -4,6 +4,7 @@ The gates that a statement passes alone are here: an account of ours, in đồng
 add up, and details that add up to their entries.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -23,6 +24,9 @@ _OLDEST: Final = timedelta(days=731)
 _AHEAD: Final = timedelta(days=1)
 """A booking may be dated this long before and after the day of intake, no longer."""
 _PROBLEMS_AT_MOST: Final = 100
+STEP: Final = 100_000
+"""Lines after which a long piece of work says how far it is."""
+_progress = logging.getLogger("thuchi.progress")
 _INTERIM: Final = ("camt.052", "camt.054", "mt942")
 """Reports within the day and notifications: told before the books are closed, so they prove nothing."""
 
@@ -68,8 +72,10 @@ class Staging:
         self._connection.execute(text(f"TRUNCATE {STAGED}"))
         driver = cast("psycopg.Connection[tuple[object, ...]]", self._connection.connection.driver_connection)
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for row in self._rows(path):
+            for number, row in enumerate(self._rows(path), 1):
                 copy.write_row(row)
+                if number % STEP == 0:
+                    _progress.info("%s: %d lines read", path.name, number)
         if self._problems:
             raise StatementRefused(self._problems)
         self._connection.execute(text(f"ANALYZE {STAGED}"))

@@ -4,6 +4,7 @@ A statement is read, checked, matched and applied in one transaction: either all
 file again changes nothing. What matching finds is applied once for each run, under the run's own keys in the ledger.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from ledger.money import Dong
 from reconciliation import expectations, intake, matching, news
 from reconciliation.intake import Intake
 from reconciliation.matching import MatchCounts
+from reconciliation.staging import STEP
+
+_progress = logging.getLogger("thuchi.progress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ def _move_matched(connection: Connection, run_id: int, transition: Transition, a
         {"returned": returned},
     ).all()
     for document, booked_on, payments in groups:
+        if payments >= STEP:
+            _progress.info("%s of %s: %d payments to %s", document, booked_on, payments, transition.name.lower())
         move(
             connection,
             transition,

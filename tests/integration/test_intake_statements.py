@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from engine.database import Database
 from engine.payments.settlement import import_statement
 from engine.vault import Vault
+from reconciliation import staging
 from reconciliation.breaks import BreakClass, open_breaks
 from reconciliation.decisions import DecisionKind, approve, prepare_choice
 from reconciliation.errors import ProblemCode, StatementRefused
@@ -117,6 +119,16 @@ def test_of_a_hostile_file_nothing_is_stored(database: Database, load: Load, tmp
     with database.transaction() as connection:
         for table in ("statement_file", "statement", "statement_entry", "statement_item", "break"):
             assert connection.scalar(text(f"SELECT count(*) FROM reconciliation.{table}")) == 0
+
+
+def test_a_long_file_says_how_far_it_is(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(staging, "STEP", 4)
+    caplog.set_level(logging.INFO, "thuchi.progress")
+    load(Paper(ACCOUNT).statement(tmp_path / "a.xml", DAY, [Line(1_000)] * 5))
+    # A line of each entry, and one of its detail.
+    assert caplog.messages == ["a.xml: 4 lines read", "a.xml: 8 lines read"]
 
 
 def test_a_statement_after_a_gap_waits_until_the_missing_one_comes(
