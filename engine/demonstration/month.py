@@ -55,6 +55,8 @@ STAFF = (
 FUNDS = {"retirement": "8800000000001", "state_budget": "8800000000002"}
 """The funds that pay and their accounts at the simulated bank; invented numbers."""
 _OPENING_VND = {"retirement": 900_000_000_000, "state_budget": 60_000_000_000}
+_FOR_EACH_PAYEE_VND = {"retirement": 30_000_000, "state_budget": 2_000_000}
+"""What stands on the accounts at first: enough for some months of however many payees."""
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
     with report.timed("population"):
         population = write_population(directory, payees, seed)
     with report.timed("gateway"):
-        _onboard_bank(installation, at)
+        _onboard_bank(installation, payees, at)
 
     def decided(done: int, total: int) -> None:
         report.advance(done, total, "hồ sơ")
@@ -270,13 +272,14 @@ def fresh_installation(settings: Settings, payees: int, seed: int) -> Installati
     return Installation(settings, Database(where.application))
 
 
-def _onboard_bank(installation: Installation, at: datetime) -> None:
+def _onboard_bank(installation: Installation, payees: int, at: datetime) -> None:
+    opening_vnd = {fund: max(vnd, payees * _FOR_EACH_PAYEE_VND[fund]) for fund, vnd in _OPENING_VND.items()}
     public_key = ensure_key(installation.signing_key(GATEWAY))
     with bank_control(installation) as control:
         control.set_clock(at)
         control.register_client(CLIENT_ID, public_key)
         for fund, account in FUNDS.items():
-            control.open_account(account, _holder_name(fund), _OPENING_VND[fund])
+            control.open_account(account, _holder_name(fund), opening_vnd[fund])
     with installation.database.transaction() as connection:
         add_staff(connection)
         gateways.onboard(connection, GATEWAY, "simbank", SIMULATOR_ADDRESS, CLIENT_ID)
@@ -285,7 +288,7 @@ def _onboard_bank(installation: Installation, at: datetime) -> None:
                 connection,
                 installation.vault,
                 gateways.PayingAccount(GATEWAY, fund, _holder_name(fund), account),
-                opening_vnd=_OPENING_VND[fund],
+                opening_vnd=opening_vnd[fund],
                 on=PAY_ON,
                 at=at,
             )
