@@ -28,6 +28,7 @@ from engine.payments import (
     validation,
 )
 from engine.payments.batch import dispatch
+from engine.payments.channels import WALLET_PERMISSION
 from engine.people import files as people_files
 
 award_commands = typer.Typer(no_args_is_help=True, help="Quyết định hưởng.")
@@ -128,11 +129,22 @@ def award_resume(
 
 
 @account_commands.command("import")
-def payout_account_import(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
+def payout_account_import(
+    file: ExistingFile,
+    person: As,
+    allow_unconfirmed: Annotated[
+        list[str] | None, typer.Option(help=f"{WALLET_PERMISSION}: the file may hold wallets.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Nhận tài khoản: stores the payout accounts of a file, or nothing at all."""
     with opened() as installation, installation.database.transaction(person) as connection:
         result = people_files.import_payout_accounts(
-            connection, installation.vault, file, recorded_at=installation.clock().now()
+            connection,
+            installation.vault,
+            file,
+            recorded_at=installation.clock().now(),
+            wallets=WALLET_PERMISSION in (allow_unconfirmed or ()),
         )
     print_result(asdict(result), as_json)
 

@@ -54,9 +54,11 @@ class Changed:
     unchanged: int
 
 
-def bank_problem(bank_bin: str) -> str | None:
-    """Why no benefit can be paid to this institution, if so."""
+def bank_problem(bank_bin: str, *, wallets: bool = False) -> str | None:
+    """Why no benefit can be paid to this institution, if so; `wallets`: their use was allowed by name."""
     if bank_bin in _channels()["wallets"]:
+        if wallets:
+            return None
         return f"is an electronic wallet: benefits go to bank accounts only ({_channels()['citation']})"
     if bank_bin in _channels()["finance_companies"]:
         return f"is a finance company, not a bank: benefits go to bank accounts only ({_channels()['citation']})"

@@ -30,15 +30,18 @@ class PayoutAccountsImported:
 
 
 def import_payout_accounts(
-    connection: Connection, vault: Vault, path: Path, recorded_at: datetime
+    connection: Connection, vault: Vault, path: Path, recorded_at: datetime, *, wallets: bool = False
 ) -> PayoutAccountsImported:
-    """Reads a file of accounts and puts them in place; refused whole, with all its problems, if any row is wrong."""
+    """Reads a file of accounts and puts them in place; refused whole, with all its problems, if any row is wrong.
+
+    Wallets are taken only where somebody allowed them by name: a run that pays there must name it as well.
+    """
     arrival = receive(connection, path, _KIND)
     if arrival.outcome is not None:
         return PayoutAccountsImported(**arrival.outcome, already=True)
     problems = Problems()
     rows = read_sheets(path, [PAYOUT_ACCOUNTS], problems)[PAYOUT_ACCOUNTS.name]
-    read = [(row, *_read(row)) for row in rows]
+    read = [(row, *_read(row, wallets)) for row in rows]
     people = ids_by_personal_id(connection, vault, {personal_id for _, personal_id, _ in read if personal_id})
     changes: dict[str, Change] = {}
     for row, personal_id, account in read:
@@ -64,14 +67,14 @@ def import_payout_accounts(
     return result
 
 
-def _read(row: Row) -> tuple[str | None, Account | None]:
+def _read(row: Row, wallets: bool) -> tuple[str | None, Account | None]:
     """The personal id and the account of a row, each only if it can be one."""
     personal_id = row.digits(PERSONAL_ID, PERSONAL_ID_DIGITS)
     if personal_id is None or not PERSONAL_ID_FORM.fullmatch(personal_id):
         row.problem(PERSONAL_ID, "a personal id has 12 digits")
         personal_id = None
     bank_bin = row.required_text(BANK)
-    bank_rule = bank_problem(bank_bin) if bank_bin else None
+    bank_rule = bank_problem(bank_bin, wallets=wallets) if bank_bin else None
     if bank_rule:
         row.problem(BANK, bank_rule)
     number = row.required_text(ACCOUNT)

@@ -142,6 +142,18 @@ def test_every_wrong_row_is_named_and_no_account_is_stored(database: Database, v
 
 
 @pytest.mark.usefixtures("known")
+def test_a_wallet_is_taken_where_it_was_allowed_by_name(database: Database, vault: Vault, tmp_path: Path) -> None:
+    file = account_file(tmp_path / "wallets.csv", hoa("0912345678", bank="971025"))
+    with pytest.raises(WrongInput), database.transaction("preparer") as connection:
+        import_payout_accounts(connection, vault, file, OCTOBER)
+    with database.transaction("preparer") as connection:
+        assert import_payout_accounts(connection, vault, file, OCTOBER, wallets=True).opened == 1
+    other = account_file(tmp_path / "other.csv", hoa("0912345678", bank="971025", holder="TRAN VAN NAM"))
+    with pytest.raises(WrongInput), database.transaction("preparer") as connection:
+        import_payout_accounts(connection, vault, other, OCTOBER, wallets=True)
+
+
+@pytest.mark.usefixtures("known")
 def test_an_account_of_somebody_else_is_refused(database: Database, vault: Vault, tmp_path: Path) -> None:
     file = account_file(tmp_path / "accounts.csv", hoa("0011004123456", holder="NGUYEN VAN AN"))
     with pytest.raises(WrongInput, match="the account must be their own"), database.transaction() as connection:
