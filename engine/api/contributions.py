@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from engine.contributions.account import debits_on
+from engine.contributions.account import debits_of
 from engine.contributions.announcements import announced_vnd
 from engine.contributions.notices import notice_document
 from engine.errors import NotFound
@@ -107,10 +107,9 @@ def list_notices(
 
 def _owed_by_declaration(connection: Connection, employers: Iterable[UUID], on: date) -> dict[UUID, tuple[int, int]]:
     """Principal and late charge still owed for each declared month of these employers, in đồng."""
-    law = Parameters.load()
     owed: dict[UUID, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for employer_id in employers:
-        for debit in debits_on(connection, employer_id, on, law):
+    for debits in debits_of(connection, list(employers), on, Parameters.load()).values():
+        for debit in debits:
             principal_vnd, late_charge_vnd = owed[debit.declaration_id]
             owed[debit.declaration_id] = principal_vnd + debit.principal_vnd, late_charge_vnd + debit.charge_vnd
     return owed

@@ -83,17 +83,25 @@ class Part:
 
 def debits_on(connection: Connection, employer_id: UUID, on: date, law: Parameters) -> list[Debit]:
     """Every month and fund of an employer that is declared, with what is owed on a day; the oldest month first."""
+    return debits_of(connection, [employer_id], on, law).get(employer_id, [])
+
+
+def debits_of(
+    connection: Connection, employers: Sequence[UUID], on: date, law: Parameters
+) -> Mapping[UUID, list[Debit]]:
+    """The same of many employers at once, in two queries; who has declared nothing is not among them."""
+    known = {"employers": list(employers)}
     late: dict[tuple[UUID, str], int] = defaultdict(int)
-    for part in connection.execute(_LATE_PARTS, {"employer_id": employer_id}):
+    for part in connection.execute(_LATE_PARTS, known):
         late[part.declaration_id, part.fund] += part.amount_vnd * days_late(part.due_on, part.value_on, law)
-    debits = []
-    for row in connection.execute(_OWED, {"employer_id": employer_id}):
+    debits: dict[UUID, list[Debit]] = defaultdict(list)
+    for row in connection.execute(_OWED, known):
         unpaid = row.dues_vnd - row.principal_paid_vnd
         money_days = late[row.declaration_id, row.fund] + unpaid * days_late(row.due_on, on, law)
         accrued = _charge_of(money_days, on, law) if money_days else 0
         # A receipt that comes to our knowledge late may find more charged than its own day accounts for.
         accrued = max(accrued, row.charged_vnd)
-        debits.append(
+        debits[row.employer_id].append(
             Debit(
                 declaration_id=row.declaration_id,
                 declaration_no=row.declaration_no,
@@ -357,7 +365,7 @@ def _post(
 
 
 _OWED = text("""
-    SELECT c.declaration_id, c.declaration_no, c.period, c.due_on, d.fund,
+    SELECT c.employer_id, c.declaration_id, c.declaration_no, c.period, c.due_on, d.fund,
            d.employee_vnd + d.employer_vnd AS dues_vnd,
            coalesce(a.principal_vnd, 0)::bigint AS principal_paid_vnd,
            coalesce(a.charge_vnd, 0)::bigint AS charge_paid_vnd, coalesce(l.charged_vnd, 0)::bigint AS charged_vnd
@@ -369,7 +377,7 @@ _OWED = text("""
     LEFT JOIN LATERAL (
         SELECT sum(amount_vnd) AS charged_vnd FROM engine.late_charge
         WHERE declaration_id = d.declaration_id AND fund = d.fund) l ON true
-    WHERE c.employer_id = :employer_id
+    WHERE c.employer_id = ANY (:employers)
     ORDER BY c.period, c.number, d.fund
 """)
 
@@ -410,7 +418,7 @@ _PRIORITY = text("""
 _LATE_PARTS = text("""
     SELECT a.declaration_id, a.fund, c.due_on, a.value_on, a.amount_vnd
     FROM engine.declaration c JOIN engine.allocation a USING (declaration_id)
-    WHERE c.employer_id = :employer_id AND a.kind = 'principal' AND a.value_on > c.due_on
+    WHERE c.employer_id = ANY (:employers) AND a.kind = 'principal' AND a.value_on > c.due_on
 """)
 
 _MONEY = text("""

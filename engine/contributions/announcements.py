@@ -6,6 +6,7 @@ What is announced is asked for no second time and not urged. It is never in the 
 and what no statement has shown by the end of the next working day is announced no longer, and is a case for a person.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -34,6 +35,14 @@ def announced_vnd(connection: Connection, employers: Sequence[UUID]) -> dict[int
     """By notice: what is said to be paid and neither statement nor settlement file has brought yet, in đồng."""
     rows = connection.execute(_ANNOUNCED, {"employers": employers})
     return {row.notice_no: row.amount_vnd for row in rows}
+
+
+def announced_by_employer(connection: Connection, employers: Sequence[UUID]) -> dict[UUID, int]:
+    """By employer: what is said to be paid and neither statement nor settlement file has brought yet, in đồng."""
+    found: dict[UUID, int] = defaultdict(int)
+    for row in connection.execute(_ANNOUNCED, {"employers": employers}):
+        found[row.employer_id] += row.amount_vnd
+    return found
 
 
 def take_movement(
@@ -205,12 +214,12 @@ _UNCONFIRMED = text("""
 """)
 
 _ANNOUNCED = text("""
-    SELECT n.notice_no, sum(told.amount_vnd)::bigint AS amount_vnd
+    SELECT n.employer_id, n.notice_no, sum(told.amount_vnd)::bigint AS amount_vnd
     FROM engine.notice n JOIN (
         SELECT notice_id, amount_vnd FROM engine.online_order o
         WHERE state = 'success' AND NOT EXISTS (SELECT FROM engine.receipt r WHERE r.order_id = o.order_id)
         UNION ALL
         SELECT notice_id, amount_vnd FROM engine.announcement WHERE state = 'open') told USING (notice_id)
     WHERE n.employer_id = ANY (:employers)
-    GROUP BY n.notice_no
+    GROUP BY n.employer_id, n.notice_no
 """)

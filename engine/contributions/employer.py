@@ -120,6 +120,19 @@ def employer_on(connection: Connection, unit_code: str, on: date) -> Employer | 
     return None if row is None else Employer(**row._asdict())
 
 
+def employers_on(connection: Connection, employers: Sequence[UUID], on: date) -> list[Employer]:
+    """The same of many employers at once, by unit code."""
+    rows = connection.execute(
+        text("""
+            SELECT DISTINCT ON (e.unit_code) e.employer_id, e.unit_code, d.name, d.agency_code, d.region, d.cycle_months
+            FROM engine.employer e JOIN engine.employer_detail d USING (employer_id)
+            WHERE e.employer_id = ANY (:employers) AND upper_inf(d.recorded_during)
+            ORDER BY e.unit_code, d.valid_during @> CAST(:day AS date) DESC, lower(d.valid_during)"""),
+        {"employers": list(employers), "day": on},
+    )
+    return [Employer(**row._asdict()) for row in rows]
+
+
 def lock_employer(connection: Connection, employer_id: UUID) -> None:
     """Of two transactions that change one employer's account, the second waits for the first."""
     connection.execute(

@@ -6,7 +6,7 @@ A debt is late from the day after its due date. It is evaded from the 61st day o
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -20,14 +20,17 @@ from sqlalchemy import Connection, text
 
 from engine import audit
 from engine.clock import business_date
-from engine.contributions.account import Debit, debits_on
-from engine.contributions.announcements import announced_vnd
+from engine.contributions.account import Debit, debits_of
+from engine.contributions.announcements import announced_by_employer
 from engine.contributions.dues import FUND_LABELS
-from engine.contributions.employer import Employer, employer_on
+from engine.contributions.employer import Employer, employer_on, employers_on
 from engine.errors import NotFound, WrongInput
 from engine.law.due_dates import days_late, evasion
 from engine.law.findings import Record, number_text
 from engine.law.parameters import Parameters
+
+_AT_A_TIME = 1_000
+"""How many employers are looked at at once: enough for few queries, few enough for little memory."""
 
 
 class Lateness(StrEnum):
@@ -92,17 +95,29 @@ class ChargedDays:
 
 def months_owed(connection: Connection, employer_id: UUID, on: date, law: Parameters) -> list[LateMonth]:
     """Every declared month of which something is owed on a day, the oldest first."""
-    by_month: dict[UUID, list[Debit]] = defaultdict(list)
-    for debit in debits_on(connection, employer_id, on, law):
-        if debit.total_vnd > 0:
-            by_month[debit.declaration_id].append(debit)
-    urged = {row.declaration_no: row.urged_on for row in connection.execute(_URGED, {"id": employer_id, "on": on})}
-    return [_month(debits, on, urged, law) for debits in by_month.values()]
+    return _months_of(connection, [employer_id], on, law).get(employer_id, [])
 
 
-def _month(debits: Sequence[Debit], on: date, urged: dict[str, date], law: Parameters) -> LateMonth:
+def _months_of(
+    connection: Connection, employers: Sequence[UUID], on: date, law: Parameters
+) -> Mapping[UUID, list[LateMonth]]:
+    """The same of many employers, in a fixed number of queries."""
+    urged = {
+        (row.employer_id, row.declaration_no): row.urged_on
+        for row in connection.execute(_URGED, {"employers": list(employers), "on": on})
+    }
+    owed = {}
+    for employer_id, debits in debits_of(connection, employers, on, law).items():
+        by_month: dict[str, list[Debit]] = defaultdict(list)
+        for debit in debits:
+            if debit.total_vnd > 0:
+                by_month[debit.declaration_no].append(debit)
+        owed[employer_id] = [_month(of, on, urged.get((employer_id, no)), law) for no, of in by_month.items()]
+    return owed
+
+
+def _month(debits: Sequence[Debit], on: date, urged_on: date | None, law: Parameters) -> LateMonth:
     first = debits[0]
-    urged_on = urged.get(first.declaration_no)
     last_late_day = evasion(first.due_on, urged_on is not None, law, Record()).last_late_day
     if on <= first.due_on:
         status = Lateness.NOT_DUE
@@ -126,17 +141,27 @@ def _month(debits: Sequence[Debit], on: date, urged: dict[str, date], law: Param
 def late_employers(connection: Connection, on: date, law: Parameters) -> list[LateEmployer]:
     """Employers that owe something past its due date on a day, the greatest debt first."""
     found = [
-        line
-        for employer in _with_overdue(connection, on)
-        if (line := _line(employer, months_owed(connection, employer.employer_id, on, law), law)) is not None
+        _line(employer, late, law)
+        for shard in _overdue(connection, on)
+        for employer, late in _late(connection, shard, on, law)
     ]
     return sorted(found, key=lambda line: (-line.principal_vnd - line.charge_vnd, line.unit_code))
 
 
-def _line(employer: Employer, months: Sequence[LateMonth], law: Parameters) -> LateEmployer | None:
-    late = [month for month in months if month.status is not Lateness.NOT_DUE]
-    if not late:
-        return None
+def _late(
+    connection: Connection, employers: Sequence[UUID], on: date, law: Parameters
+) -> list[tuple[Employer, list[LateMonth]]]:
+    """Employers that are late on a day, by unit code, each with its months past their due dates."""
+    months = _months_of(connection, employers, on, law)
+    found = []
+    for employer in employers_on(connection, employers, on):
+        late = [month for month in months.get(employer.employer_id, ()) if month.status is not Lateness.NOT_DUE]
+        if late:
+            found.append((employer, late))
+    return found
+
+
+def _line(employer: Employer, late: Sequence[LateMonth], law: Parameters) -> LateEmployer:
     oldest = min(late, key=lambda month: month.due_on)
     urged = [month.urged_on for month in late if month.urged_on is not None]
     return LateEmployer(
@@ -166,28 +191,29 @@ def urge(connection: Connection, on: date, at: datetime, law: Parameters) -> lis
     """
     if on > business_date(at):
         raise WrongInput([f"{on} has not come: a letter tells what is owed on its day"])
-    letters = []
-    for employer in _with_overdue(connection, on):
-        known = {"id": employer.employer_id, "on": on}
-        if connection.scalar(_WRITTEN_THIS_MONTH, known):
-            continue
-        late = [
-            month
-            for month in months_owed(connection, employer.employer_id, on, law)
-            if month.status is not Lateness.NOT_DUE
-        ]
-        owed_vnd = sum(month.principal_vnd + month.charge_vnd for month in late)
-        if owed_vnd > sum(announced_vnd(connection, [employer.employer_id]).values()):
-            letters.append(_write(connection, employer, late, on, at, law))
+    letters: list[int] = []
+    for shard in _overdue(connection, on):
+        written = set(connection.scalars(_WRITTEN_THIS_MONTH, {"employers": shard, "on": on}))
+        announced = announced_by_employer(connection, shard)
+        contents = {
+            employer.employer_id: _letter(employer, late, on, law)
+            for employer, late in _late(connection, [one for one in shard if one not in written], on, law)
+            if sum(month.principal_vnd + month.charge_vnd for month in late) > announced.get(employer.employer_id, 0)
+        }
+        told = {
+            "employers": list(contents),
+            "contents": [json.dumps(content, ensure_ascii=False) for content in contents.values()],
+            "on": on,
+            "at": at,
+        }
+        letters += connection.scalars(_WRITE, told)
     audit.record(connection, "urged", f"{on:%Y-%m}", at, letters=len(letters))
     return letters
 
 
-def _write(
-    connection: Connection, employer: Employer, late: Sequence[LateMonth], on: date, at: datetime, law: Parameters
-) -> int:
+def _letter(employer: Employer, late: Sequence[LateMonth], on: date, law: Parameters) -> dict[str, Any]:
     rule = law.at("late_charge", on)
-    content = {
+    return {
         "unit_code": employer.unit_code,
         "name": employer.name,
         "agency_code": employer.agency_code,
@@ -201,13 +227,6 @@ def _write(
         "percent_per_day": str(rule.value["percent_per_day"]),
         "articles": [rule.citation.vietnamese],
     }
-    letter_no: int = connection.execute(
-        text("""
-            INSERT INTO engine.urging_letter (employer_id, issued_on, content, issued_at)
-            VALUES (:id, :on, CAST(:content AS jsonb), :at) RETURNING letter_no"""),
-        {"id": employer.employer_id, "on": on, "content": json.dumps(content, ensure_ascii=False), "at": at},
-    ).scalar_one()
-    return letter_no
 
 
 def letter_document(connection: Connection, letter_no: int) -> dict[str, Any]:
@@ -255,14 +274,14 @@ def explain_charge(connection: Connection, unit_code: str, on: date, law: Parame
     return steps
 
 
-def _with_overdue(connection: Connection, on: date) -> list[Employer]:
-    """Employers of whom a month past its due date is not paid whole, by unit code."""
-    codes = connection.scalars(_OVERDUE, {"on": on}).all()
-    return [employer for code in codes if (employer := employer_on(connection, code, on)) is not None]
+def _overdue(connection: Connection, on: date) -> Iterator[list[UUID]]:
+    """Employers of whom a month past its due date is not paid whole, by unit code, some at a time."""
+    employers = [row.employer_id for row in connection.execute(_OVERDUE, {"on": on})]
+    return (employers[first : first + _AT_A_TIME] for first in range(0, len(employers), _AT_A_TIME))
 
 
 _OVERDUE = text("""
-    SELECT DISTINCT e.unit_code
+    SELECT DISTINCT e.unit_code, e.employer_id
     FROM engine.declaration c
     JOIN engine.employer e USING (employer_id)
     JOIN engine.dues d USING (declaration_id)
@@ -279,14 +298,24 @@ _OVERDUE = text("""
 """)
 
 _URGED = text("""
-    SELECT month ->> 'declaration_no' AS declaration_no, min(u.issued_on) AS urged_on
+    SELECT u.employer_id, month ->> 'declaration_no' AS declaration_no, min(u.issued_on) AS urged_on
     FROM engine.urging_letter u CROSS JOIN LATERAL jsonb_array_elements(u.content -> 'months') month
-    WHERE u.employer_id = :id AND u.issued_on <= :on GROUP BY 1
+    WHERE u.employer_id = ANY (:employers) AND u.issued_on <= :on GROUP BY 1, 2
 """)
 
 _WRITTEN_THIS_MONTH = text("""
-    SELECT EXISTS (SELECT FROM engine.urging_letter
-        WHERE employer_id = :id AND date_trunc('month', issued_on) = date_trunc('month', CAST(:on AS date)))
+    SELECT employer_id FROM engine.urging_letter
+    WHERE employer_id = ANY (:employers)
+        AND date_trunc('month', issued_on) = date_trunc('month', CAST(:on AS date))
+""")
+
+_WRITE = text("""
+    INSERT INTO engine.urging_letter (employer_id, issued_on, content, issued_at)
+    SELECT employer_id, :on, content, :at
+    FROM unnest(CAST(:employers AS uuid[]), CAST(:contents AS jsonb[]))
+        WITH ORDINALITY AS told (employer_id, content, place)
+    ORDER BY place
+    RETURNING letter_no
 """)
 
 _STEPS = text("""

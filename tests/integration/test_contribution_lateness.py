@@ -1,13 +1,18 @@
 """Late, urged, evaded: by the days that the law counts, each of them explained."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import builders
 import pytest
+from counting import counted
 from employer_world import DUE_ON, DUES, NOVEMBER, OCTOBER, EmployerWorld
 
 from engine.clock import VIET_NAM
+from engine.contributions.declaration import import_declaration
+from engine.contributions.employer import EMPLOYERS, import_employers
 from engine.contributions.lateness import (
     Lateness,
     explain_charge,
@@ -17,6 +22,7 @@ from engine.contributions.lateness import (
     urge,
 )
 from engine.database import Database
+from engine.demonstration import employer
 from engine.law.parameters import Parameters
 from engine.vault import Vault
 
@@ -91,3 +97,33 @@ def test_every_day_of_a_charge_is_told(world: EmployerWorld) -> None:
         (200_000, 10, True),
     ]
     assert sum(Fraction(step.charge) for step in steps) == Fraction(9_600) + Fraction("6.3")
+
+
+def test_many_late_employers_are_written_to_in_as_many_statements_as_one(world: EmployerWorld) -> None:
+    """The first is late for October; then eight more for the same month. Nobody is written to twice in a month."""
+    counts = []
+    for units in ([], [f"TB000{number}B" for number in range(8)]):
+        for unit_code in units:
+            _declare_as(world, unit_code)
+        with world.database.transaction("lan") as connection:
+            with counted(connection) as asked:
+                late = late_employers(connection, date(2026, 12, 8), LAW)
+                letters = urge(connection, date(2026, 12, 8), datetime(2026, 12, 8, 9, tzinfo=VIET_NAM), LAW)
+            told = [letter_document(connection, number)["unit_code"] for number in letters]
+        assert told == (units or ["TZ0001Z"])
+        counts.append((len(late), len(asked)))
+    assert counts == [(1, counts[0][1]), (9, counts[0][1])]
+    assert _urge(world, date(2026, 12, 9)) == []
+
+
+def _declare_as(world: EmployerWorld, unit_code: str) -> None:
+    """Another employer, with one worker of its own."""
+    employers = world.directory / f"{unit_code}.csv"
+    heading = ",".join(EMPLOYERS.required)
+    employers.write_text(f"{heading}\n{unit_code},Khác,0100000002,07901,I,1,01/01/2026\n", encoding="utf-8")
+    declaration = world.directory / f"{unit_code}.xlsx"
+    number = f"97{100_000 + int(unit_code[2:-1]):08}"
+    employer.write_declaration(declaration, OCTOBER, [replace(world.worker(), number=number)], unit_code)
+    with world.database.transaction("lan") as connection:
+        import_employers(connection, world.vault, employers, builders.AT)
+        import_declaration(connection, world.vault, declaration, builders.AT)

@@ -1,17 +1,20 @@
 """Months declared again: the same content is the same declaration, other content adds or takes away by fund."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import builders
 import pytest
+from counting import counted
 from employer_world import DUE_ON, DUES, NOVEMBER, OCTOBER, EmployerWorld
 from sqlalchemy import text
 
 from engine.clock import VIET_NAM
+from engine.contributions.declaration import import_declaration
 from engine.contributions.recording import certificate
 from engine.database import Database
+from engine.demonstration import employer
 from engine.errors import WrongInput
 from engine.vault import Vault
 from ledger.balances import balance
@@ -35,6 +38,21 @@ def test_a_file_saved_again_with_the_same_content_is_the_same_declaration(world:
         shown = certificate(connection, "TZ0001Z/2026-10/1")
     assert (shown["staff"], shown["accepted_at"], shown["accepted_by"]) == (2, builders.AT, "lan")
     assert len(shown["content_sha256"]) == len(shown["file_sha256"]) == 64
+
+
+def test_a_correction_asks_as_much_of_the_database_for_four_hundred_workers_as_for_forty(world: EmployerWorld) -> None:
+    """The cost of a correction once grew with the square of the staff: every worker was looked for by itself."""
+    counts = []
+    for period, size in ((OCTOBER, 40), (NOVEMBER, 400)):
+        staff = employer.invent_staff(size, size)
+        world.declare(period, DECEMBER_5, staff)
+        path = world.directory / "again.xlsx"
+        employer.write_declaration(path, period, [replace(one, wage_vnd=one.wage_vnd + 50_000) for one in staff])
+        with world.database.transaction("lan") as connection, counted(connection) as asked:
+            declared = import_declaration(connection, world.vault, path, DECEMBER_5 + timedelta(hours=1))
+        assert (declared.staff, declared.declaration_no[-2:]) == (size, "/2")
+        counts.append(len(asked))
+    assert counts[1] <= counts[0] + 5
 
 
 def test_a_wage_raised_backwards_is_collected_afterwards_with_its_charge(world: EmployerWorld) -> None:
