@@ -11,7 +11,19 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from engine.cli import auditing, banks, books, employers, lateness, month, payments, reconciling, recoveries, transfers
+from engine.cli import (
+    auditing,
+    banks,
+    books,
+    employers,
+    lateness,
+    month,
+    payees,
+    payments,
+    reconciling,
+    recoveries,
+    transfers,
+)
 from engine.errors import DoesNotHold, ServerUnavailable, ThuchiError, WrongInput
 from engine.law.commands import app as law
 from gateways.errors import GatewayError
@@ -34,7 +46,7 @@ for name, group in (
     ("suspense", employers.suspense_commands),
     ("declaration", employers.declaration_commands),
     ("award", payments.award_commands),
-    ("payout-account", payments.account_commands),
+    ("payout-account", payees.account_commands),
     ("death", payments.death_commands),
     ("recovery", recoveries.recovery_commands),
     ("run", payments.run_commands),

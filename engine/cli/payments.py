@@ -16,7 +16,6 @@ from engine.cli.printing import print_json, print_result, print_table
 from engine.errors import WrongInput
 from engine.law.parameters import Parameters
 from engine.payments import (
-    account_checks,
     deaths,
     gateways,
     lists,
@@ -28,11 +27,8 @@ from engine.payments import (
     validation,
 )
 from engine.payments.batch import dispatch
-from engine.payments.channels import WALLET_PERMISSION
-from engine.people import files as people_files
 
 award_commands = typer.Typer(no_args_is_help=True, help="Quyết định hưởng.")
-account_commands = typer.Typer(no_args_is_help=True, help="Tài khoản nhận tiền.")
 death_commands = typer.Typer(no_args_is_help=True, help="Báo tử.")
 run_commands = typer.Typer(no_args_is_help=True, help="Đợt chi trả.")
 notification_commands = typer.Typer(no_args_is_help=True, help="Thông báo cho người hưởng.")
@@ -126,43 +122,6 @@ def award_resume(
         followed = suspensions.follow_suspensions(connection, at)
         standing = suspension.suspensions_of(connection, award_no)
     print_json({"suspensions": standing, **asdict(followed)}) if as_json else print_table(award_no, standing)
-
-
-@account_commands.command("import")
-def payout_account_import(
-    file: ExistingFile,
-    person: As,
-    allow_unconfirmed: Annotated[
-        list[str] | None, typer.Option(help=f"{WALLET_PERMISSION}: the file may hold wallets.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Nhận tài khoản: stores the payout accounts of a file, or nothing at all."""
-    with opened() as installation, installation.database.transaction(person) as connection:
-        result = people_files.import_payout_accounts(
-            connection,
-            installation.vault,
-            file,
-            recorded_at=installation.clock().now(),
-            wallets=WALLET_PERMISSION in (allow_unconfirmed or ()),
-        )
-    print_result(asdict(result), as_json)
-
-
-@account_commands.command("check")
-def payout_account_check(
-    person: As, gateway: Annotated[str, typer.Option(help="The bank to ask.")] = "simbank", as_json: AsJson = False
-) -> None:
-    """Xác minh tài khoản: asks a bank whether the accounts are the payees' own; `run check` shows what it said."""
-    with opened() as installation:
-        bank = installation.gateway(gateway)
-        try:
-            checked = account_checks.check_accounts(
-                installation.database, installation.vault, bank, person, installation.clock().now()
-            )
-        finally:
-            bank.close()
-    print_result(asdict(checked), as_json)
 
 
 @death_commands.command("import")

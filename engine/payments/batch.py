@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from engine import audit, outbox
 from engine.errors import NotAllowed, NotFound
 from engine.payments.funding import require_funds
+from engine.payments.payout_requests import follow_ended
 from gateways.banking_days import executed_on
 from gateways.contract import Capabilities, Rail
 from gateways.online import OnlineCapabilities
@@ -43,6 +44,7 @@ def dispatch(
         raise NotFound(f"there is no payment run {run_code}")
     if run.state != "approved":
         raise NotAllowed(f"run {run_code} is {run.state}; only an approved run is dispatched")
+    follow_ended(connection, execution_on, at)
     connection.execute(
         text("""
             CREATE TEMPORARY TABLE waiting (payment_id uuid, reference text, payment_no bigint, amount_vnd bigint,

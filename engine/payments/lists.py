@@ -29,6 +29,7 @@ _COLUMNS = (
     Column("amount_vnd", "Số tiền (đồng)", "Amount (VND)", Kind.MONEY),
     Column("bank", "Ngân hàng", "Bank"),
     Column("account", "Số tài khoản", "Account"),
+    Column("receiver", "Người nhận thay", "Received by"),
     Column("reference", "Mã khoản chi", "Reference"),
     Column("state", "Trạng thái", "State"),
 )
@@ -39,6 +40,7 @@ _BENEFITS = {
     "survivor_allowance": "Trợ cấp tuất hằng tháng",
     "survivor_lump_sum": "Trợ cấp tuất một lần",
 }
+_RECEIVERS = {"proxy": "{} (ủy quyền)", "guardian": "{} (giám hộ)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,11 @@ def _rows(vault: Vault, found: Iterator[Row[tuple[object, ...]]]) -> Iterator[li
             shown["amount_vnd"],
             bank.short_name if bank else shown["bank_bin"],
             mask(vault.open("account", bytes(shown["account_ciphertext"]))),
+            _RECEIVERS[shown["receiver"]].format(shown["holder_name"]) if shown["receiver"] else None,
             shown["reference"],
             shown["state"],
         ]
-    yield [None, "Tổng cộng / Total", None, None, None, None, total_vnd, None, None, None, None]
+    yield [None, "Tổng cộng / Total", None, None, None, None, total_vnd, None, None, None, None, None]
 
 
 _FORM = "CASE WHEN p.benefit IN ('pension', 'survivor_allowance') THEN 'C72a-HD' ELSE 'C97-HD' END"
@@ -119,7 +122,8 @@ _PARTS = text(f"SELECT DISTINCT {_FORM} AS form, p.gateway, n.province {_OF_RUN}
 
 _ROWS = text(f"""
     SELECT n.name, n.insured_number_ciphertext, p.benefit, p.entitled_month, p.part, p.amount_vnd, o.bank_bin,
-        o.account_ciphertext, p.reference, p.state
+        o.account_ciphertext, o.holder_name, p.reference, p.state, (SELECT q.receiver FROM engine.payout_request q
+            WHERE q.request_no = o.request_no AND q.receiver <> 'beneficiary') AS receiver
     {_OF_LIST} ORDER BY p.payment_no""")
 
 _TOTALS = text(f"SELECT count(*) AS payments, sum(p.amount_vnd)::bigint AS amount_vnd {_OF_LIST}")

@@ -14,7 +14,7 @@ from engine.awards.due import due_for
 from engine.awards.tables import award
 from engine.errors import WrongInput
 from engine.law.calendar import Month
-from engine.payments import channels
+from engine.payments import channels, payout_requests
 from engine.payments.overpayments import follow_lowered_amounts
 from engine.payments.recovery import keep_staged, withhold_staged
 from engine.payments.suspensions import STANDS
@@ -45,6 +45,8 @@ class PlannedRun:
     """Unconfirmed legal values these payments rest on; the run names them and both approvers see them."""
     withheld_vnd: int = 0
     """Of what is due, withheld by recovery plans; amount_vnd is what goes out."""
+    authority_ended: int = 0
+    """Of those left out, payees of a proxy or guardian whose authority has ended by the day of payment."""
 
 
 def plan(
@@ -193,6 +195,7 @@ def _plan_staged(
 ) -> PlannedRun | None:
     """Makes the run of what is staged with an account that the gateway pays to; none if there is nothing."""
     channels.leave_unreachable(connection, gateway)
+    authority_ended = payout_requests.leave_ended(connection, pay_on)
     withheld_vnd = withhold_staged(connection)
     totals = connection.execute(
         text("""
@@ -243,7 +246,15 @@ def _plan_staged(
     )
     keep_staged(connection)
     audit.record(connection, "planned", run_code, at, payments=totals.payments, amount_vnd=totals.amount_vnd)
-    return PlannedRun(run_code, totals.payments, totals.amount_vnd, totals.without_account, unconfirmed, withheld_vnd)
+    return PlannedRun(
+        run_code,
+        totals.payments,
+        totals.amount_vnd,
+        totals.without_account,
+        unconfirmed,
+        withheld_vnd,
+        authority_ended,
+    )
 
 
 def _require_named(connection: Connection, allowed: frozenset[str], *permissions: str) -> tuple[str, ...]:

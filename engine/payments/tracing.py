@@ -19,6 +19,11 @@ _PARTS = {
                r.plan_no, r.percent, r.floor_vnd, r.evidence, r.proposed_by, r.approved_by
         FROM engine.deduction d JOIN engine.payment p USING (payment_id) JOIN engine.recovery_plan r USING (plan_no)
         WHERE p.reference = :reference""",
+    "receiver": """
+        SELECT q.receiver, q.holder_name, q.evidence, q.valid_from, q.valid_until, q.requested_by, q.decided_by,
+               q.revoked_at, q.revoked_for
+        FROM engine.payment p JOIN engine.payout_account o USING (payout_account_id)
+        JOIN engine.payout_request q USING (request_no) WHERE p.reference = :reference""",
     "run": """
         SELECT r.run_code, r.period, r.pay_on, r.state, r.allowed_unconfirmed
         FROM engine.payment_run r JOIN engine.payment p USING (run_id) WHERE p.reference = :reference""",

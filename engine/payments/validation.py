@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from engine.errors import NotFound
 from engine.payments.account_checks import LATEST
+from engine.payments.payout_requests import ENDED
 from engine.payments.suspensions import STANDS
 
 _NEW_ACCOUNT_DAYS = 7
@@ -67,7 +68,7 @@ def validate(connection: Connection, run_code: str, max_amount_vnd: int, at: dat
     """The report on a run as things are known at an instant; `max_amount_vnd` is the most its gateway takes at once."""
     run = connection.execute(
         text("""
-            SELECT r.run_id, r.planned_at, count(p.payment_id) AS payments,
+            SELECT r.run_id, r.planned_at, r.pay_on, count(p.payment_id) AS payments,
                    coalesce(sum(p.amount_vnd), 0)::bigint AS amount_vnd
             FROM engine.payment_run r LEFT JOIN engine.payment p USING (run_id)
             WHERE r.run_code = :run_code GROUP BY r.run_id"""),
@@ -80,6 +81,7 @@ def validate(connection: Connection, run_code: str, max_amount_vnd: int, at: dat
         "max_amount_vnd": max_amount_vnd,
         "new_since": run.planned_at - timedelta(days=_NEW_ACCOUNT_DAYS),
         "jump": _JUMP_PERCENT,
+        "paid_on": run.pay_on,
     }
     notable = (_notable(connection, run.run_id, rule, parameters) for rule in _RULES)
     return Validation(
@@ -123,6 +125,13 @@ _RULES = (
         "account_replaced_or_withdrawn",
         True,
         "NOT o.recorded_during @> CAST(:at AS timestamptz)",
+    ),
+    _Rule("authority_ended", True, f"o.request_no IS NOT NULL AND {ENDED}"),
+    _Rule(
+        "received_by_somebody_else",
+        False,
+        """EXISTS (SELECT FROM engine.payout_request q WHERE q.request_no = o.request_no
+            AND q.receiver <> 'beneficiary')""",
     ),
     _Rule("account_said_to_be_anothers", True, f"{_LAST_SAID} = 'no_match'"),
     _Rule("account_name_is_only_close", False, f"{_LAST_SAID} = 'close'"),

@@ -43,6 +43,8 @@ class Change:
     person_id: UUID
     account: Account
     valid_from: date
+    request_no: int | None = None
+    """The request it stands on, where it was asked for and decided by two persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,18 @@ def close_name_percent() -> int:
     return percent
 
 
+def longest_authority_months() -> int:
+    """For so many months a power of attorney to receive is taken at most."""
+    months: int = _channels()["longest_authority_months"]
+    return months
+
+
+def change_rules() -> dict[str, int]:
+    """When a change that is asked for counts: cut_off_day of a month, days_to_object."""
+    rules: dict[str, int] = _channels()["change_by_request"]
+    return rules
+
+
 def number_problem(number: str) -> str | None:
     """Why this cannot be the number of a payout account, if so.
 
@@ -98,11 +112,18 @@ def number_problem(number: str) -> str | None:
 
 def holder_problem(holder_name: str, person_folded_name: str) -> str | None:
     """Why the holder cannot receive this person's benefit, if so: the account must be the beneficiary's own."""
+    if rule := holder_form_problem(holder_name):
+        return rule
+    if fold(holder_name) != person_folded_name:
+        return f"is not the beneficiary: the account must be their own ({_channels()['citation']})"
+    return None
+
+
+def holder_form_problem(holder_name: str) -> str | None:
+    """Why this cannot be the name of anybody who holds an account, if so."""
     folded = fold(holder_name)
     if len(folded) > _HOLDER_NAME_LENGTH or not re.fullmatch(r"[A-Z][A-Z '.\-]*", folded):
         return f"is not the name of a person ({_HOLDER_NAME_LENGTH} letters at most)"
-    if folded != person_folded_name:
-        return f"is not the beneficiary: the account must be their own ({_channels()['citation']})"
     return None
 
 
@@ -131,6 +152,7 @@ DELETE FROM incoming_account incoming USING engine.payout_account known
 WHERE known.person_id = incoming.person_id AND upper_inf(known.recorded_during)
     AND known.bank_bin = incoming.bank_bin AND known.account_fingerprint = incoming.account_fingerprint
     AND known.holder_name = incoming.holder_name AND known.valid_during @> incoming.valid_during
+    AND coalesce(incoming.request_no, known.request_no) IS NOT DISTINCT FROM known.request_no
 """
 
 _SAME_INSTANT = """
@@ -151,8 +173,10 @@ WITH closed AS (
     RETURNING known.*, known.valid_during * daterange(NULL, lower(incoming.valid_during)) AS rest
 ), shortened AS (
     INSERT INTO engine.payout_account
-        (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, valid_during, recorded_during)
-    SELECT person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, rest, tstzrange(:at, NULL)
+        (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, request_no, valid_during,
+            recorded_during)
+    SELECT person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, request_no, rest,
+        tstzrange(:at, NULL)
     FROM closed WHERE NOT isempty(rest)
 )
 SELECT count(DISTINCT person_id) FROM closed
@@ -160,8 +184,10 @@ SELECT count(DISTINCT person_id) FROM closed
 
 _ADD = """
 INSERT INTO engine.payout_account
-    (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, valid_during, recorded_during)
-SELECT person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, valid_during, recorded_during
+    (person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, request_no, valid_during,
+        recorded_during)
+SELECT person_id, bank_bin, account_ciphertext, account_fingerprint, holder_name, request_no, valid_during,
+    recorded_during
 FROM incoming_account
 """
 
@@ -174,6 +200,7 @@ def _incoming(vault: Vault, change: Change, recorded_at: datetime) -> dict[str, 
         "account_ciphertext": sealed.ciphertext,
         "account_fingerprint": sealed.fingerprint,
         "holder_name": fold(change.account.holder_name),
+        "request_no": change.request_no,
         "valid_during": Range(change.valid_from, None, bounds="[)"),
         "recorded_during": Range(recorded_at, None, bounds="[)"),
     }

@@ -41,7 +41,7 @@ def import_payout_accounts(
         return PayoutAccountsImported(**arrival.outcome, already=True)
     problems = Problems()
     rows = read_sheets(path, [PAYOUT_ACCOUNTS], problems)[PAYOUT_ACCOUNTS.name]
-    read = [(row, *_read(row, wallets)) for row in rows]
+    read = [(row, *read_account(row, wallets=wallets)) for row in rows]
     people = ids_by_personal_id(connection, vault, {personal_id for _, personal_id, _ in read if personal_id})
     changes: dict[str, Change] = {}
     for row, personal_id, account in read:
@@ -67,7 +67,7 @@ def import_payout_accounts(
     return result
 
 
-def _read(row: Row, wallets: bool) -> tuple[str | None, Account | None]:
+def read_account(row: Row, *, wallets: bool = False) -> tuple[str | None, Account | None]:
     """The personal id and the account of a row, each only if it can be one."""
     personal_id = row.digits(PERSONAL_ID, PERSONAL_ID_DIGITS)
     if personal_id is None or not PERSONAL_ID_FORM.fullmatch(personal_id):

@@ -63,6 +63,34 @@ vital_event = Table(
     recorded(),
 )
 
+payout_request = Table(
+    "payout_request",
+    metadata,
+    Column("request_no", BigInteger, primary_key=True),
+    Column("person_id", UUID, ForeignKey(person.c.person_id), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("receiver_id_ciphertext", LargeBinary),
+    Column("receiver_id_fingerprint", LargeBinary),
+    Column("bank_bin", Text, nullable=False),
+    Column("account_ciphertext", LargeBinary, nullable=False),
+    Column("account_fingerprint", LargeBinary, nullable=False),
+    Column("holder_name", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date),
+    Column("requested_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("decision", Text),
+    Column("decision_reason", Text),
+    Column("decided_at", TIMESTAMP(timezone=True)),
+    Column("decided_by", Text),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
+    Column("revoked_by", Text),
+    Column("revoked_for", Text),
+    Index("one_open_payout_request", "person_id", unique=True),
+    Index("payout_request_receiver_id_fingerprint_idx", "receiver_id_fingerprint"),
+)
+
 payout_account = Table(
     "payout_account",
     metadata,
@@ -72,9 +100,11 @@ payout_account = Table(
     Column("account_ciphertext", LargeBinary, nullable=False),
     Column("account_fingerprint", LargeBinary, nullable=False),
     Column("holder_name", Text, nullable=False),
+    Column("request_no", BigInteger, ForeignKey(payout_request.c.request_no)),
     Column("valid_during", DATERANGE, nullable=False),
     recorded(),
     Index("payout_account_account_fingerprint_idx", "account_fingerprint"),
+    Index("payout_account_request_no_idx", "request_no"),
 )
 
 contribution_period = Table(

@@ -229,6 +229,11 @@ REASONS: Mapping[str, Reason] = {
     "award_suspended": Reason(
         _("Tạm dừng hưởng"), _VERIFY, _("Theo dõi căn cứ tạm dừng; đề nghị hưởng tiếp khi căn cứ không còn")
     ),
+    "authority_ended": Reason(
+        _("Ủy quyền, giám hộ nhận tiền đã hết hiệu lực"),
+        _("Mời ông bà nộp giấy ủy quyền mới hoặc tài khoản chính chủ; khoản tiền được giữ lại cho ông bà."),
+        _("Xin giấy ủy quyền mới hoặc tài khoản khác; hủy khoản đang giữ để lập lại"),
+    ),
     "NOT_FOUND": Reason(_("Ngân hàng không nhận được lệnh"), "", _("Hệ thống tự gửi lại bằng lần gửi mới")),
 }
 _OTHER_REASON = Reason(
