@@ -13,11 +13,13 @@ from datetime import date, datetime
 from sqlalchemy import Connection, Row, text
 
 from engine import audit
+from engine.clock import business_date
 from engine.contributions.suspense import UNALLOCATED, UNIDENTIFIED
 from engine.errors import NotAllowed, NotFound, WrongInput
 from engine.payments.run import require_role
 from ledger import book
 from ledger.accounts import open_account
+from ledger.balances import balance
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
 from reconciliation import expectations, matching
@@ -25,6 +27,8 @@ from reconciliation.references import make_reference
 
 PREFIX = "CK"
 """The first two letters of a transfer's reference (chuyển khoản)."""
+MOVING = "own_transfer"
+"""The ledger account of what has left one account and not arrived at the other, or the other way round."""
 KIND = "own_transfer"
 """The kind under which reconciliation expects both sides."""
 
@@ -121,17 +125,17 @@ def list_transfers(connection: Connection) -> list[OwnTransfer]:
 def book_transfers(connection: Connection, run_id: int, at: datetime) -> None:
     """Nợ tiền đang chuyển / Có tài khoản nguồn; Nợ tài khoản đích / Có tiền đang chuyển: each by its own statement.
 
-    A line that stood in suspense before two people named it is taken from there.
+    A line that stood in suspense before two people named it is taken from there, today: the books have its day already.
     """
     for row in connection.execute(_SIDES, {"run_id": run_id, "kind": KIND}).all():
-        moving = open_account(connection, "own_transfer")
+        moving = open_account(connection, MOVING)
         leaves = row.sign == "debit"
         account = UNIDENTIFIED if row.in_suspense else row.ledger_account
         header = EntryHeader(
             key=f"matching:{run_id}:transfer:{row.match_id}",
             event="own_transfer_left" if leaves else "own_transfer_arrived",
             document=row.document,
-            business_on=row.booked_on,
+            business_on=business_date(at) if row.in_suspense else row.booked_on,
             description="Sao kê ghi Nợ: chuyển tiền đi" if leaves else "Sao kê ghi Có: tiền chuyển đến",
         )
         line = Line(
@@ -145,6 +149,17 @@ def book_transfers(connection: Connection, run_id: int, at: datetime) -> None:
         book.post(connection, header, [line], recorded_at=at)
 
 
+def differences(connection: Connection) -> list[str]:
+    """Whether the ledger has as much on its way between own accounts as the statements have shown of one side alone."""
+    found = connection.execute(_ON_THEIR_WAY).one()
+    if found.accounts == 0 and found.shown_vnd == 0:
+        return []
+    book_vnd = balance(connection, MOVING).vnd if found.accounts else 0
+    if book_vnd == found.shown_vnd:
+        return []
+    return [f"{MOVING}: {book_vnd} đ in the ledger, {found.shown_vnd} đ by the statements"]
+
+
 def _locked(connection: Connection, reference: str) -> Row[tuple[object, ...]]:
     row = connection.execute(
         text("""
@@ -156,6 +171,12 @@ def _locked(connection: Connection, reference: str) -> Row[tuple[object, ...]]:
         raise NotFound(f"there is no transfer {reference}")
     return row
 
+
+_ON_THEIR_WAY = text(f"""
+    SELECT (SELECT count(*) FROM ledger.account WHERE code = '{MOVING}') AS accounts,
+        coalesce(sum(CASE m.sign WHEN 'debit' THEN m.amount_vnd ELSE -m.amount_vnd END), 0)::bigint AS shown_vnd
+    FROM engine.own_transfer t JOIN reconciliation.matched_item m USING (reference) WHERE m.run_id IS NOT NULL
+""")
 
 _ACCOUNTS = text(f"""
     SELECT o.own_account_id, o.ledger_account, coalesce(p.fund, '{UNALLOCATED}') AS fund

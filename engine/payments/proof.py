@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from engine.contributions.proof import ContributionsProof, prove_contributions
-from engine.payments import agreement
+from engine.payments import agreement, own_transfers
 from ledger import balances
 from reconciliation import breaks, proof
 from reconciliation.breaks import Break
@@ -77,6 +77,7 @@ def prove(connection: Connection, on: date) -> Proof:
     differences = [
         *agreement.differences(connection),
         *contributions.differences,
+        *own_transfers.differences(connection),
         *_unbalanced_totals(totals),
         *(difference for account in accounts for difference in account.differences),
         *(each.description for each in found if each.keeps_day_open),

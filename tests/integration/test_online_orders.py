@@ -108,11 +108,15 @@ class Shop:
                 body = zalopay.notification(books, told, amount_vnd=amount_vnd, key=secret)
         return self.client.post(address, content=body)
 
-    def settle(self, gateway: str, day: date) -> ImportedStatement:
-        """The day ends, and the provider's settlement file comes in."""
+    def settle(self, gateway: str, day: date, fee_vnd: int = 0) -> ImportedStatement:
+        """The day ends, and the provider's settlement file comes in; `fee_vnd` is what it keeps of each order."""
         self.set_time(day + timedelta(days=1), 6)
         path = self.installation.incoming / f"{gateway}-{day}.csv"
-        path.write_bytes(self.wallet.settlement(gateway, day))
+        told = self.wallet.settlement(gateway, day).decode().replace(",0,Thành công", f",{fee_vnd},Thành công")
+        *lines, closing = told.rstrip("\n").split("\n")
+        words, _, closing_vnd = closing.rpartition(" ")
+        lines.append(f"{words} {int(closing_vnd) - fee_vnd * told.count('Thành công')}")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         with self.installation.database.transaction() as connection:
             return import_statement(connection, self.installation.vault, path, self.installation.clock().now())
 
@@ -197,6 +201,19 @@ def test_a_notice_is_paid_and_counts_when_the_settlement_file_tells_of_it(
     assert (row.received_vnd, row.receivable_vnd, row.surplus_vnd) == (DUES, 0, 0)
     settled = shop.order(order.reference)
     assert (settled.received_vnd, len(settled.receipts)) == (DUES, 1)
+    assert shop.cases() == []
+
+
+def test_what_a_provider_keeps_for_itself_is_an_expense_and_not_the_employers(shop: Shop) -> None:
+    shop.onboard("vnpay")
+    order = shop.begin("vnpay")
+    shop.pay(order)
+    shop.settle("vnpay", builders.AT.date(), fee_vnd=11_000)
+    row = shop.world.row()
+    assert (row.received_vnd, row.receivable_vnd) == (DUES, 0)
+    assert shop.held_vnd("vnpay") == DUES - 11_000
+    with shop.installation.database.transaction() as connection:
+        assert balance(connection, "bank_fee_expense", on=DUE_ON).vnd == 11_000
     assert shop.cases() == []
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+import bank_paper
 import builders
 import pytest
-from bank_paper import Line, Paper
+from bank_paper import Paper
 from employer_world import DUES, OCTOBER, EmployerWorld
 
 from engine.contributions.collection import open_provider_account
@@ -19,7 +20,10 @@ from engine.payments.own_transfers import OwnTransfer
 from engine.payments.proof import prove
 from engine.payments.settlement import import_statement
 from engine.vault import Vault
+from ledger import book
 from ledger.balances import balance
+from ledger.entries import EntryHeader, Line
+from ledger.money import Dong
 from reconciliation import breaks, decisions
 
 BANK, ADVANCE, HELD = "cash_at_bank.simbank.retirement", "advance_to_agent.momo.retirement", "held_by_collector.vnpay"
@@ -56,7 +60,7 @@ class Treasury:
         with self.database.transaction() as connection:
             import_statement(connection, self.vault, path, AT + timedelta(days=2))
 
-    def bank_statement(self, on: date, lines: Sequence[Line]) -> None:
+    def bank_statement(self, on: date, lines: Sequence[bank_paper.Line]) -> None:
         self.bring(self.bank.statement(self.directory / f"bank-{on}.xml", on, lines))
 
     def settlement_file(
@@ -92,13 +96,15 @@ def test_an_advance_is_topped_up_and_each_side_is_booked_by_its_own_paper(treasu
 
     def bring(side: str) -> None:
         if side == "bank":
-            treasury.bank_statement(TODAY, [Line(-TOP_UP, text=f"MOMO {reference} bo sung tam ung")])
+            treasury.bank_statement(TODAY, [bank_paper.Line(-TOP_UP, text=f"MOMO {reference} bo sung tam ung")])
         else:
             treasury.settlement_file("MoMo", builders.MERCHANT, TODAY, 0, [(reference, TOP_UP)])
 
     bring("bank" if bank_first else "wallet")
     assert treasury.standing("own_transfer") == [TOP_UP if bank_first else -TOP_UP]
     assert treasury.listed()[0].state == ("left" if bank_first else "arrived")
+    with treasury.database.transaction() as connection:
+        assert own_transfers.differences(connection) == []
     with treasury.database.transaction("lan") as connection, pytest.raises(NotAllowed):
         own_transfers.cancel(connection, reference, "nhầm", AT)
     bring("wallet" if bank_first else "bank")
@@ -108,6 +114,11 @@ def test_an_advance_is_topped_up_and_each_side_is_booked_by_its_own_paper(treasu
         # The other fund's bank has told nothing yet.
         (other,) = prove(connection, TODAY).differences
         assert other.startswith("cash_at_bank.simbank.state_budget")
+        stray = EntryHeader(
+            key="stray", event="own_transfer_left", document="a hand", business_on=TODAY, description="by no statement"
+        )
+        book.post(connection, stray, [Line(own_transfers.MOVING, BANK, Dong(5), "retirement")], recorded_at=AT)
+        assert own_transfers.differences(connection) == ["own_transfer: 5 đ in the ledger, 0 đ by the statements"]
 
 
 def test_what_a_payment_page_pays_over_without_our_reference_is_named_by_two_people(treasury: Treasury) -> None:
