@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,7 @@ from engine.contributions.notices import notice_document, notice_pdf, write_noti
 from engine.contributions.recording import certificate
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
 from engine.contributions.register import participants_of, write_register
+from engine.contributions.results import results_of, write_results
 from engine.contributions.suspense import list_unidentified, propose_employer
 from engine.contributions.unchanged import declare_shard
 from engine.errors import WrongInput
@@ -65,6 +66,37 @@ def employer_staff(
         people = participants_of(connection, installation.vault, unit_code, day, Parameters.load())
         written = write_register(output, people, installation.clock().now())
     print_result({"unit_code": unit_code, "people": written, "file": str(output)}, as_json)
+
+
+@employer_commands.command("results")
+def employer_results(
+    unit_code: str,
+    output: Annotated[Path | None, typer.Option("--output", dir_okay=False, help="Write C83a-HD as XLSX.")] = None,
+    on: On = None,
+    as_json: AsJson = False,
+) -> None:
+    """Kết quả đóng của từng người (C83a-HD): due, paid and unpaid by fund, and the months that are not paid whole."""
+    with opened() as installation, installation.database.transaction() as connection:
+        day = day_of(installation, on)
+        results = results_of(connection, installation.vault, unit_code, day, Parameters.load())
+        if output is not None:
+            written = write_results(output, results, installation.clock().now())
+        else:
+            told = [one.as_json() for one in results]
+    if output is not None:
+        print_result({"unit_code": unit_code, "people": written, "file": str(output)}, as_json)
+    elif as_json:
+        print_json(told)
+    else:
+        print_table(f"C83a-HD {unit_code}", [_short(one) for one in told])
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    """A result on one line: the sums of all funds."""
+    told = {key: result[key] for key in ("name", "number", "to_month", "left")}
+    for figure in ("due_vnd", "paid_vnd", "unpaid_vnd"):
+        told[figure] = sum(fund[figure] for fund in result["funds"].values())
+    return told
 
 
 @declaration_commands.command("import")

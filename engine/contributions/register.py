@@ -21,13 +21,14 @@ from engine.law.parameters import Parameters
 from engine.vault import Vault
 from ledger.sheets import Cell, Column, Kind, write_xlsx
 
-_FUNDS = ("sickness", "retirement", "health", "unemployment", "accident")
+FUNDS = ("sickness", "retirement", "health", "unemployment", "accident")
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
     """One worker of an employer, and to which month each fund is paid for them. The number never appears in a repr."""
 
+    person_id: UUID
     name: str
     number: str
     birth_date: date
@@ -59,6 +60,7 @@ def participants_of(
         number = row.insured_number_ciphertext or row.personal_id_ciphertext
         kind = "insured_number" if row.insured_number_ciphertext else "personal_id"
         yield Participant(
+            person_id=row.person_id,
             name=row.name,
             number=vault.open(kind, bytes(number)),
             birth_date=row.birth_date,
@@ -67,7 +69,7 @@ def participants_of(
             from_month=row.from_month,
             to_month=row.to_month,
             left=row.to_month < last,
-            paid_to={fund: paid.to(row.person_id, fund, row.from_month, row.to_month) for fund in _FUNDS},
+            paid_to={fund: paid.to(row.person_id, fund, row.from_month, row.to_month) for fund in FUNDS},
         )
 
 

@@ -1,6 +1,8 @@
 """Đơn vị sử dụng lao động: what is due, how to pay it, and where the money that came in went."""
 
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import segno
@@ -14,6 +16,7 @@ from engine.api.contributions import NoticeSummary, list_corrections, list_notic
 from engine.contributions.employer import employer_on
 from engine.contributions.lateness import months_owed
 from engine.contributions.notices import Position, notice_pdf, position
+from engine.contributions.results import results_of, write_results
 from engine.installation import clock_of
 from engine.law.parameters import Parameters
 from engine.portal import pages, wording
@@ -68,6 +71,23 @@ def show_account(
         today=today,
         user=user,
         form_token=session.form_token(installation.vault) if session else "",
+    )
+
+
+@router.get("/account/c83a")
+def download_results(user: Employer, installation: TheInstallation, connection: Reading) -> Response:
+    """What is due, paid and unpaid for each worker by fund (C83a-HD), as a workbook."""
+    clock = clock_of(connection)
+    unit_code = _unit_code(connection, own(user.subject))
+    results = results_of(connection, installation.vault, unit_code, clock.today(), Parameters.load())
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "c83a.xlsx"
+        write_results(path, results, clock.now())
+        content = path.read_bytes()
+    return Response(
+        content,
+        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        headers={"Content-Disposition": f'attachment; filename="C83a-HD-{unit_code}.xlsx"'},
     )
 
 

@@ -9,7 +9,10 @@ import pytest
 from employer_world import DUES, NOVEMBER, OCTOBER, EmployerWorld
 from python_calamine import CalamineWorkbook
 
+from engine.contributions.account import debits_on
+from engine.contributions.employer import employer_on
 from engine.contributions.register import participants_of, write_register
+from engine.contributions.results import results_of, write_results
 from engine.database import Database
 from engine.law.parameters import Parameters
 from engine.vault import Vault
@@ -54,6 +57,47 @@ def test_of_a_late_employer_what_is_paid_whole_counts_and_who_has_left_comes_fir
         "unemployment": None,
         "accident": None,
     }
+
+
+def test_the_parts_of_each_person_add_up_to_what_is_owed(world: EmployerWorld, tmp_path: Path) -> None:
+    """All of who left is paid; of who stays the health fund of September, and 424,920 of 450,000 of October's."""
+    declared = world.declare(NOVEMBER, staff=[world.worker(0)])
+    world.credit(builders.PAY_ON, [(declared.payment_code, 2 * DUES + 2 * 450_000)])
+    with world.database.transaction() as connection:
+        results = list(results_of(connection, world.vault, "TZ0001Z", IN_DECEMBER, LAW))
+        employer = employer_on(connection, "TZ0001Z", IN_DECEMBER)
+        assert employer is not None
+        owed: dict[tuple[date, str], int] = {}
+        for debit in debits_on(connection, employer.employer_id, IN_DECEMBER, LAW):
+            if debit.principal_vnd:
+                owed[debit.period, debit.fund] = debit.principal_vnd
+        written = write_results(tmp_path / "c83a.xlsx", iter(results), builders.AT)
+    gone, stays = sorted(results, key=lambda one: not one.participant.left)
+    assert (gone.unpaid, sum(gone.due_vnd.values()), sum(stays.due_vnd.values())) == ([], 2 * DUES, 3 * DUES)
+    assert {(part.period, part.fund): part.amount_vnd for part in stays.unpaid} == owed
+    told = stays.as_json()["funds"]["health"]
+    assert (told["paid_to"], told["due_vnd"], told["unpaid_vnd"]) == (
+        "2026-09",
+        1_350_000,
+        owed[OCTOBER, "health"] + 450_000,
+    )
+    assert world.worker(0).number not in str(stays.as_json())
+    heading, *rows = CalamineWorkbook.from_path(tmp_path / "c83a.xlsx").get_sheet_by_index(0).to_python()
+    assert (written, {row[-1] for row in rows}, len(heading)) == (2, {"", "09/2026, 10/2026, 11/2026"}, 25)
+
+
+def test_what_nobody_has_paid_is_shared_in_proportion_to_the_dues(world: EmployerWorld) -> None:
+    declared = world.declare(NOVEMBER, staff=[world.worker(0), world.worker(1, 20_000_000)])
+    world.credit(builders.PAY_ON, [(declared.payment_code, 4 * DUES + 450_001)])
+    with world.database.transaction() as connection:
+        results = results_of(connection, world.vault, "TZ0001Z", IN_DECEMBER, LAW)
+        unpaid = sorted(
+            part.amount_vnd
+            for one in results
+            for part in one.unpaid
+            if (part.period, part.fund) == (NOVEMBER, "retirement")
+        )
+    assert unpaid == [2_200_000, 4_400_000]
 
 
 def test_the_list_has_the_columns_of_the_form(world: EmployerWorld, tmp_path: Path) -> None:

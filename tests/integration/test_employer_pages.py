@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 
 import builders
 import pytest
 from employer_world import DUES, NOVEMBER, OCTOBER, EmployerWorld
 from fastapi.testclient import TestClient
+from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine, text
 
 from engine.api.identity import COOKIE, Role, Session, User
@@ -80,6 +82,10 @@ def test_the_statement_of_account_is_the_ledgers_own(site: Site) -> None:
         assert words in page
     assert "TZ0001Z/2026-10/2" in page
     assert "640.000" in page
+    assert "/employer/account/c83a" in page
+    book = site.client.get("/employer/account/c83a").content
+    (sheet,) = CalamineWorkbook.from_filelike(BytesIO(book)).sheet_names
+    assert sheet == "C83a-HD"
     english = site.page(user, "/employer/account?lang=en")
     for words in ("Statement of account", "Allocated to the funds", "urged on", "Collected afterwards"):
         assert words in english
