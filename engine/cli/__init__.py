@@ -47,6 +47,7 @@ for name, group in (
     ("declaration", employers.declaration_commands),
     ("award", payments.award_commands),
     ("payout-account", payees.account_commands),
+    ("pay-point", payees.pay_point_commands),
     ("death", payments.death_commands),
     ("recovery", recoveries.recovery_commands),
     ("run", payments.run_commands),

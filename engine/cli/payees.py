@@ -10,8 +10,10 @@ from engine.cli.printing import print_json, print_result, print_table
 from engine.payments import account_checks, payout_requests
 from engine.payments.channels import WALLET_PERMISSION
 from engine.people import files as people_files
+from engine.people import pay_points
 
 account_commands = typer.Typer(no_args_is_help=True, help="Tài khoản nhận tiền.")
+pay_point_commands = typer.Typer(no_args_is_help=True, help="Điểm chi trả tiền mặt.")
 
 RequestNo = Annotated[int, typer.Argument(help="The number of a request, as `payout-account requests` shows it.")]
 
@@ -60,6 +62,22 @@ def payout_account_mandate(file: ExistingFile, person: As, as_json: AsJson = Fal
         requested = payout_requests.import_mandates(connection, installation.vault, file, installation.clock().now())
     rows = [asdict(each) for each in requested]
     print_json(rows) if as_json else print_table("", rows)
+
+
+@account_commands.command("cash")
+def payout_account_cash(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
+    """Nhận tiền mặt: who is paid at which pay point because they have no account."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        result = pay_points.import_cash_payees(connection, installation.vault, file, installation.clock().now())
+    print_result(asdict(result), as_json)
+
+
+@pay_point_commands.command("import")
+def pay_point_import(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
+    """Nhận điểm chi trả: stores pay points, or nothing at all; a known one gets its new name."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        count = pay_points.import_pay_points(connection, file, installation.clock().now())
+    print_result({"pay_points": count}, as_json)
 
 
 @account_commands.command("requests")

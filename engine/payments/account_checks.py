@@ -16,6 +16,7 @@ from engine import audit
 from engine.database import Database
 from engine.people.accounts import close_name_percent, wallet_numbers
 from engine.people.names import resemblance_percent
+from engine.people.pay_points import IN_CASH
 from engine.vault import Vault
 from gateways.contract import AccountQuestion, Gateway, NameCheck, VerifiedAccount
 
@@ -78,6 +79,7 @@ def _unchecked(database: Database) -> list[Row[Any]]:
                     SELECT o.payout_account_id, o.holder_name, o.account_ciphertext, o.bank_bin
                     FROM engine.payout_account o
                     WHERE o.person_id IS NOT NULL AND upper_inf(o.recorded_during) AND o.bank_bin <> ALL(:wallets)
+                      AND NOT {IN_CASH}
                       AND coalesce({LATEST.format(account="o.payout_account_id")}, 'not_possible') = 'not_possible'
                     ORDER BY o.payout_account_id"""),
                 {"wallets": wallet_numbers()},

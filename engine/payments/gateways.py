@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from engine import audit, bookkeeping
 from engine.errors import NotFound, WrongInput
+from engine.payments.channels import POST_OFFICE
 from engine.people.accounts import wallet_numbers
 from engine.vault import Vault
 from gateways.contract import Capabilities, Instrument
@@ -37,7 +38,6 @@ _BENEFITS = {
     "survivor_allowance": "trợ cấp tuất hằng tháng",
     "survivor_lump_sum": "trợ cấp tuất một lần",
 }
-_POST_OFFICE = "post_office"
 FUNDS = {"retirement": "quỹ hưu trí và tử tuất", "state_budget": "ngân sách nhà nước"}
 """The funds that pay benefits, as accounts name them."""
 
@@ -123,7 +123,7 @@ def open_paying_account(
     ledger_account = open_account(
         connection,
         # A wallet and the post office pay from what was advanced to them; a bank from our account there.
-        "advance_to_agent" if adapter == _POST_OFFICE or wallet_numbers(adapter) else "cash_at_bank",
+        "advance_to_agent" if adapter == POST_OFFICE or wallet_numbers(adapter) else "cash_at_bank",
         f"{account.gateway}.{account.fund}",
         label=f"{account.gateway}, {FUNDS[account.fund]}",
     )

@@ -1,7 +1,8 @@
 """Danh sách chi trả: the lists that a run is signed on, C72a-HD for monthly benefits and C97-HD for those paid once.
 
-One workbook for each list, gateway and province, as the offices hand them on. They name the payee and show the end of
-the account; whole numbers stay in the vault. Since 2025 there are no districts, so the province parts the lists.
+One workbook for each list, gateway, province and pay point, as the offices hand them on. They name the payee and show
+the end of the account; whole numbers stay in the vault. Since 2025 there are no districts, so the province parts the
+lists.
 Decision 166/QĐ-BHXH; the forms are those of Circular 102/2018/TT-BTC, whose column numbers no source at hand gives.
 """
 
@@ -50,6 +51,8 @@ class PaymentList:
     form: str
     gateway: str
     province: str
+    pay_point: str | None
+    """Where cash is handed out, and there alone: each pay point has a list of its own."""
     file: str
     payments: int
     amount_vnd: int
@@ -74,6 +77,8 @@ def _write(
 ) -> PaymentList:
     named = part._asdict()
     title = f"{named['form']} {run_code.replace('/', '-')} {named['gateway']} {named['province']}"
+    if named["pay_point"]:
+        title += f" {named['pay_point']}"
     path = directory / f"{title.replace(' ', '_')}.xlsx"
     found = connection.execute(_ROWS, {"run_code": run_code, **named}, execution_options={"yield_per": 1000})
     write_xlsx(path, title, _COLUMNS, _rows(vault, found), at)
@@ -88,6 +93,7 @@ def _rows(vault: Vault, found: Iterator[Row[tuple[object, ...]]]) -> Iterator[li
     for place, row in enumerate(found, 1):
         shown = row._asdict()
         bank = bank_of(shown["bank_bin"])
+        cash = shown["pay_point_name"]
         insured = shown["insured_number_ciphertext"]
         total_vnd += shown["amount_vnd"]
         yield [
@@ -98,8 +104,8 @@ def _rows(vault: Vault, found: Iterator[Row[tuple[object, ...]]]) -> Iterator[li
             shown["entitled_month"],
             shown["part"],
             shown["amount_vnd"],
-            bank.short_name if bank else shown["bank_bin"],
-            mask(vault.open("account", bytes(shown["account_ciphertext"]))),
+            cash or (bank.short_name if bank else shown["bank_bin"]),
+            None if cash else mask(vault.open("account", bytes(shown["account_ciphertext"]))),
             _RECEIVERS[shown["receiver"]].format(shown["holder_name"]) if shown["receiver"] else None,
             shown["reference"],
             shown["state"],
@@ -109,20 +115,27 @@ def _rows(vault: Vault, found: Iterator[Row[tuple[object, ...]]]) -> Iterator[li
 
 _FORM = "CASE WHEN p.benefit IN ('pension', 'survivor_allowance') THEN 'C72a-HD' ELSE 'C97-HD' END"
 
+_PROVINCE = "coalesce(c.province, n.province)"
+
 _OF_RUN = """
     FROM engine.payment p
     JOIN engine.payment_run r USING (run_id)
     JOIN engine.person n ON n.person_id = p.person_id
     JOIN engine.payout_account o USING (payout_account_id)
+    LEFT JOIN engine.pay_point c ON c.pay_point = o.bank_bin
     WHERE r.run_code = :run_code AND p.state <> 'cancelled'"""
 
-_OF_LIST = f"{_OF_RUN} AND {_FORM} = :form AND p.gateway = :gateway AND n.province = :province"
+_OF_LIST = f"""{_OF_RUN} AND {_FORM} = :form AND p.gateway = :gateway AND {_PROVINCE} = :province
+    AND c.pay_point IS NOT DISTINCT FROM CAST(:pay_point AS text)"""
 
-_PARTS = text(f"SELECT DISTINCT {_FORM} AS form, p.gateway, n.province {_OF_RUN} ORDER BY 1, 2, 3")
+_PARTS = text(f"""
+    SELECT DISTINCT {_FORM} AS form, p.gateway, {_PROVINCE} AS province, c.pay_point {_OF_RUN}
+    ORDER BY 1, 2, 3, 4""")
 
 _ROWS = text(f"""
     SELECT n.name, n.insured_number_ciphertext, p.benefit, p.entitled_month, p.part, p.amount_vnd, o.bank_bin,
-        o.account_ciphertext, o.holder_name, p.reference, p.state, (SELECT q.receiver FROM engine.payout_request q
+        c.name AS pay_point_name, o.account_ciphertext, o.holder_name, p.reference, p.state,
+        (SELECT q.receiver FROM engine.payout_request q
             WHERE q.request_no = o.request_no AND q.receiver <> 'beneficiary') AS receiver
     {_OF_LIST} ORDER BY p.payment_no""")
 

@@ -18,10 +18,14 @@ from engine.payments import channels, payout_requests
 from engine.payments.overpayments import follow_lowered_amounts
 from engine.payments.recovery import keep_staged, withhold_staged
 from engine.payments.suspensions import STANDS
+from engine.people.pay_points import IN_CASH
 from reconciliation.references import reference_sql
 
 SHARD_SIZE = 1000
 """Payments in one shard: what one hash covers and one journal entry posts."""
+
+_NOT_COLLECTED = "MS03"
+"""What the post office's settlement says of cash that nobody came for within the days of payment."""
 
 # Of one month: what live payments cover of an award, with what they withheld, less what of them is recoverable.
 _COVERED = text("""
@@ -164,13 +168,20 @@ def _stage_back_pay(connection: Connection, period: date, pay_on: date, at: date
 
 
 def _stage_reissues(connection: Connection, pay_on: date, at: datetime) -> None:
-    """What is to be paid again; without another account since, it is staged without one and stays as it is."""
+    """What is to be paid again; without another account since, it is staged without one and stays as it is.
+
+    Cash that nobody came for is listed again at the same pay point (7a-CBH): nothing is wrong with the payee's data.
+    """
     connection.execute(
         text(f"""
             INSERT INTO due (award_id, person_id, benefit, fund, amount_vnd, entitled_month, payout_account_id,
                 law_version, award_no, unconfirmed, part, paid_again)
             SELECT p.award_id, p.person_id, p.benefit, p.fund, p.amount_vnd, p.entitled_month,
-                   nullif(now.payout_account_id, p.payout_account_id), p.law_version, a.award_no, a.unconfirmed, p.part,
+                   CASE WHEN p.state_reason = '{_NOT_COLLECTED}' AND EXISTS (SELECT FROM engine.payout_account o
+                           WHERE o.payout_account_id = p.payout_account_id AND {IN_CASH})
+                       THEN now.payout_account_id
+                       ELSE nullif(now.payout_account_id, p.payout_account_id) END,
+                   p.law_version, a.award_no, a.unconfirmed, p.part,
                    p.payment_id
             FROM engine.payment p
             JOIN engine.award a USING (award_id)

@@ -17,6 +17,7 @@ from engine.errors import NotFound
 from engine.payments.account_checks import LATEST
 from engine.payments.payout_requests import ENDED
 from engine.payments.suspensions import STANDS
+from engine.people.pay_points import IN_CASH
 
 _NEW_ACCOUNT_DAYS = 7
 """A change of account within these days before planning is worth a look: such changes precede theft."""
@@ -135,7 +136,9 @@ _RULES = (
     ),
     _Rule("account_said_to_be_anothers", True, f"{_LAST_SAID} = 'no_match'"),
     _Rule("account_name_is_only_close", False, f"{_LAST_SAID} = 'close'"),
-    _Rule("account_never_verified", False, f"coalesce({_LAST_SAID}, 'not_possible') = 'not_possible'"),
+    _Rule(
+        "account_never_verified", False, f"coalesce({_LAST_SAID}, 'not_possible') = 'not_possible' AND NOT {IN_CASH}"
+    ),
     _Rule(
         "account_of_several_payees",
         False,

@@ -63,6 +63,14 @@ vital_event = Table(
     recorded(),
 )
 
+pay_point = Table(
+    "pay_point",
+    metadata,
+    Column("pay_point", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("province", Text, nullable=False),
+)
+
 payout_request = Table(
     "payout_request",
     metadata,

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine.database import Database
+from engine.errors import WrongInput
 from engine.installation import Installation
 from engine.payments import gateways, planning, run
 from engine.payments.agreement import require_agreement
@@ -19,11 +20,12 @@ from engine.settings import Settings
 from engine.statements import fetch_statements
 from engine.workers.relay import work
 from gateways.simulator.post_office import PostOfficeSide
+from ledger.balances import balance
 from reconciliation.formats import read_statements
 from reconciliation.statement import StatementEnd
 
 PAY_POINT, CONTRACT = "700900", "HDBUUDIEN01"
-PAID, DEAD = "7902012345", "7902019013"
+PAID, DEAD, ABSENT = "7902012345", "7902019013", "7902019001"
 
 
 @pytest.fixture
@@ -40,7 +42,9 @@ def post(tmp_path: Path) -> PostOfficeSide:
     return PostOfficeSide(tmp_path / "post", tmp_path / "drop", CONTRACT, builders.OPENING_VND)
 
 
-def _dispatched(installation: Installation, tmp_path: Path) -> None:
+def _dispatched(
+    installation: Installation, tmp_path: Path, people: tuple[str, ...] = (PAID, "7902012346", DEAD)
+) -> None:
     database = installation.database
     with database.transaction("lan") as connection:
         builders.add_staff(connection)
@@ -54,7 +58,10 @@ def _dispatched(installation: Installation, tmp_path: Path) -> None:
             on=builders.PAY_ON,
             at=builders.AT,
         )
-        for number, person in enumerate((PAID, "7902012346", DEAD), 1):
+        connection.execute(
+            text("INSERT INTO engine.pay_point VALUES (:point, 'Bưu điện Bờ Hồ', '01')"), {"point": PAY_POINT}
+        )
+        for number, person in enumerate(people, 1):
             payee = builders.Payee(person, 3_000_000 + number, bank_bin=PAY_POINT)
             builders.add_payee(connection, installation.vault, number, payee)
         planning.plan(connection, builders.PERIOD, builders.PAY_ON, "post", frozenset(), builders.AT)
@@ -120,3 +127,29 @@ def test_the_settlement_of_the_day_settles_what_was_paid_in_cash(
         assert prove(connection, builders.PAY_ON).differences == ()
         account = connection.scalar(text("SELECT ledger_account FROM engine.paying_account"))
     assert account == "advance_to_agent.post.retirement"
+
+
+def test_cash_that_nobody_came_for_is_listed_again_at_the_pay_point_and_booked_once(
+    installation: Installation, post: PostOfficeSide, tmp_path: Path
+) -> None:
+    _dispatched(installation, tmp_path, (PAID, ABSENT))
+    _work_what_is_due(installation)
+    (message_id,) = post.take()
+    post.settle(message_id)
+    _a_day_later(installation)
+    _work_what_is_due(installation)
+    assert _states(installation) == {"in_transit": 1, "failed": 1}
+    with installation.database.transaction("lan") as connection:
+        again = planning.plan_reissues(connection, builders.PAY_ON, "post", frozenset(), builders.AT)
+        assert (again.payments, again.amount_vnd) == (1, 3_000_002)
+        run.submit(connection, again.run_code, "lan", builders.AT)
+    with pytest.raises(WrongInput, match="no payment"), installation.database.transaction("lan") as connection:
+        planning.plan_reissues(connection, builders.PAY_ON, "post", frozenset(), builders.AT)
+    for person in ("minh", "hoa"):
+        with installation.database.transaction(person) as connection:
+            run.approve(connection, again.run_code, person, builders.AT)
+    assert _states(installation) == {"in_transit": 1, "cancelled": 1, "approved": 1}
+    with installation.database.transaction() as connection:
+        require_agreement(connection)
+        # Both are expensed once, whatever was listed how often.
+        assert balance(connection, "benefit_expense.pension").vnd == 3_000_001 + 3_000_002
