@@ -16,7 +16,7 @@ from engine import outbox, web
 from engine.cli.calling import AsJson, On, day_of, opened
 from engine.cli.printing import err, out, print_json, print_proof, print_result, print_table, print_trial_balance
 from engine.cli.tables import Destination, Format, FormatOption, Listing, Output, deliver
-from engine.contributions.tracing import names_receipts, trace_receipts
+from engine.contributions.tracing import names_order, names_receipts, trace_order, trace_receipts
 from engine.demonstration import bench
 from engine.demonstration import chaos as chaos_kills
 from engine.demonstration.month import run_month
@@ -162,11 +162,15 @@ def _write_chart(path: Path, drawn: str) -> None:
 
 @app.command()
 def trace(reference: str, as_json: AsJson = False) -> None:
-    """The life of a payment, of an award, or of a receipt (`receipt 12`, or the code of its notice), with its law."""
+    """The life of a payment, award, online order, or of a receipt (`receipt 12`, or its notice's code), with its law."""
     with opened() as installation, installation.database.transaction() as connection:
         if names_receipts(reference):
             lives = trace_receipts(connection, reference, Parameters.load())
             print_json(lives) if as_json else _print_receipts(lives)
+            return
+        if names_order(reference):
+            life = trace_order(connection, reference)
+            print_json(life) if as_json else _print_order(life)
             return
         if names_award(connection, reference):
             events = life_of_award(connection, reference)
@@ -181,6 +185,11 @@ def trace(reference: str, as_json: AsJson = False) -> None:
         print_table(part, [{key: value for key, value in row.items() if key != "findings"} for row in rows])
         for finding in (finding for row in rows for finding in row.get("findings", ())):
             out.print(f"  {finding['article']['vi']}: {finding['formula']['numbers']}", markup=False)
+
+
+def _print_order(life: dict[str, Any]) -> None:
+    print_result(life["order"], as_json=False)
+    print_table("events", life["events"])
 
 
 def _print_receipts(lives: list[dict[str, Any]]) -> None:

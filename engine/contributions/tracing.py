@@ -1,6 +1,7 @@
 """The life of a receipt on one page: the line of the bank, how it was recognised, where each đồng went, by which law.
 
-A receipt is asked for as `receipt 12`, or by the payment code of a notice for all that came under it.
+A receipt is asked for as `receipt 12`, or by the payment code of a notice for all that came under it; an online order
+by its reference: how it was made, what was told and asked of it, and the receipts that it brought.
 """
 
 import re
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 
 from engine.contributions.dues import FUND_LABELS
 from engine.contributions.notices import PREFIX
+from engine.contributions.online import PREFIX as ORDER_PREFIX
 from engine.errors import NotFound
 from engine.law.due_dates import days_late
 from engine.law.parameters import Confidence, Parameters
@@ -33,6 +35,21 @@ def trace_receipts(connection: Connection, reference: str, law: Parameters) -> l
     if not receipts:
         raise NotFound(f"no receipt is known by {reference}")
     return [_life(connection, receipt, law) for receipt in receipts]
+
+
+def names_order(reference: str) -> bool:
+    """Whether what is asked for is an online order."""
+    return reference.startswith(ORDER_PREFIX) and is_reference(reference)
+
+
+def trace_order(connection: Connection, reference: str) -> dict[str, Any]:
+    """An online order and everything that was heard of it, in the order in which it came."""
+    order = connection.execute(_ORDER, {"reference": reference}).one_or_none()
+    if order is None:
+        raise NotFound(f"there is no order {reference}")
+    told = order._asdict()
+    known = {"order_id": told.pop("order_id"), "gateway": order.gateway, "reference": told.pop("provider_reference")}
+    return {"order": told, "events": [row._asdict() for row in connection.execute(_HEARD, known)]}
 
 
 def _life(connection: Connection, receipt: Row[Any], law: Parameters) -> dict[str, Any]:
@@ -108,6 +125,28 @@ _RECEIPTS = text("""
     WHERE CASE WHEN CAST(:receipt_no AS bigint) IS NULL THEN n.payment_code = :payment_code
                ELSE r.receipt_no = :receipt_no END
     ORDER BY r.receipt_no
+""")
+
+_ORDER = text("""
+    SELECT o.order_id, o.reference, o.provider_reference, o.gateway, n.notice_no, e.unit_code, o.amount_vnd, o.state,
+        o.made_at, o.made_by, o.expires_at
+    FROM engine.online_order o JOIN engine.notice n USING (notice_id) JOIN engine.employer e USING (employer_id)
+    WHERE o.reference = :reference
+""")
+
+_HEARD = text("""
+    SELECT at, what, result, amount_vnd FROM (
+        -- What comes at one instant: the answer first, then what is told and what that means.
+        SELECT observed_at AS at, CASE source WHEN 'answer' THEN 0 ELSE 2 END AS rank, source AS what,
+            concat(state_before, ' → ', state_after, ' ', code) AS result, NULL AS amount_vnd, observation_id AS no
+        FROM engine.online_observation WHERE order_id = :order_id
+        UNION ALL
+        SELECT received_at, 1, 'told by ' || gateway, concat_ws(' ', outcome, code, verdict), amount_vnd, callback_id
+        FROM engine.callback WHERE gateway = :gateway AND reference = :reference
+        UNION ALL
+        SELECT recorded_at, 3, 'receipt ' || receipt_no, document, amount_vnd, receipt_no
+        FROM engine.receipt WHERE order_id = :order_id) heard
+    ORDER BY at, rank, no
 """)
 
 _LINE = text("""

@@ -19,6 +19,7 @@ from engine.contributions.announcements import announced_vnd
 from engine.contributions.collection import open_provider_account
 from engine.contributions.lateness import urge
 from engine.contributions.online import INQUIRE_COLLECTION, OnlineOrder, Wish, begin, list_orders
+from engine.contributions.tracing import trace_order
 from engine.database import Database
 from engine.demonstration import month
 from engine.errors import NotAllowed, NotFound, WrongInput
@@ -202,6 +203,10 @@ def test_a_notice_is_paid_and_counts_when_the_settlement_file_tells_of_it(
     settled = shop.order(order.reference)
     assert (settled.received_vnd, len(settled.receipts)) == (DUES, 1)
     assert shop.cases() == []
+    with shop.installation.database.transaction() as connection:
+        events = trace_order(connection, order.reference)["events"]
+    told = [event["what"] for event in events]
+    assert told[-4:] == [f"told by {gateway}", "callback", "statement", "receipt 1"]
 
 
 def test_what_a_provider_keeps_for_itself_is_an_expense_and_not_the_employers(shop: Shop) -> None:
