@@ -162,7 +162,7 @@ def _write_chart(path: Path, drawn: str) -> None:
 
 @app.command()
 def trace(reference: str, as_json: AsJson = False) -> None:
-    """The life of a payment, award, online order, or of a receipt (`receipt 12`, or its notice's code), with its law."""
+    """The life of a payment, award, online order or receipt (`receipt 12`, or the code of its notice), with its law."""
     with opened() as installation, installation.database.transaction() as connection:
         if names_receipts(reference):
             lives = trace_receipts(connection, reference, Parameters.load())
