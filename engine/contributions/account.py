@@ -17,12 +17,13 @@ from sqlalchemy import Connection, text
 
 from engine import bookkeeping
 from engine.clock import business_date
-from engine.contributions.dues import FUND_LABELS, FUND_NAMES
+from engine.contributions.dues import FUND_LABELS, FUND_NAMES, FUNDS_BY_NAME
 from engine.contributions.employer import Employer
 from engine.law.allocation import Debt, allocate
 from engine.law.due_dates import days_late
 from engine.law.employer_account import Kind
 from engine.law.findings import Record
+from engine.law.late_interest import months_of_interest
 from engine.law.parameters import Parameters
 from engine.law.rounding import charge_vnd
 from ledger.accounts import AccountRequest, open_accounts
@@ -46,7 +47,10 @@ class Debit:
     principal_vnd: int
     """Dues less what was allocated to them."""
     charge_vnd: int
-    """Late charge accrued up to the day, of what was paid late and of what is unpaid, less what was allocated to it."""
+    """Late charge accrued up to the day, of what was paid late and of what is unpaid, less what was allocated to it.
+
+    With it, of what was due before July 2025, the monthly interest of the old law.
+    """
     uncharged_vnd: int
     """The part of that charge that is not in the books yet."""
     priority_principal_vnd: int = 0
@@ -92,13 +96,18 @@ def debits_of(
     """The same of many employers at once, in two queries; who has declared nothing is not among them."""
     known = {"employers": list(employers)}
     late: dict[tuple[UUID, str], int] = defaultdict(int)
+    interest: dict[tuple[UUID, str], Fraction] = defaultdict(Fraction)
     for part in connection.execute(_LATE_PARTS, known):
         late[part.declaration_id, part.fund] += part.amount_vnd * days_late(part.due_on, part.value_on, law)
+        interest[part.declaration_id, part.fund] += _interest(
+            part.amount_vnd, part.fund, part.due_on, part.value_on, law
+        )
     debits: dict[UUID, list[Debit]] = defaultdict(list)
     for row in connection.execute(_OWED, known):
         unpaid = row.dues_vnd - row.principal_paid_vnd
         money_days = late[row.declaration_id, row.fund] + unpaid * days_late(row.due_on, on, law)
-        accrued = _charge_of(money_days, on, law) if money_days else 0
+        of_months = interest[row.declaration_id, row.fund] + _interest(unpaid, row.fund, row.due_on, on, law)
+        accrued = charge_vnd(of_months) + (_charge_of(money_days, on, law) if money_days else 0)
         # A receipt that comes to our knowledge late may find more charged than its own day accounts for.
         accrued = max(accrued, row.charged_vnd)
         debits[row.employer_id].append(
@@ -120,6 +129,12 @@ def _charge_of(money_days: int, on: date, law: Parameters) -> int:
     """The charge for đồng times days, rounded once for a fund and month, as `engine.law.employer_account` does."""
     rule = law.at("late_charge", on)
     return charge_vnd(money_days * Fraction(rule.value["percent_per_day"]) / 100)
+
+
+def _interest(amount_vnd: int, fund: str, due_on: date, paid_on: date, law: Parameters) -> Fraction:
+    """Interest of the old law on an amount, exact; rounded once for a fund and month."""
+    months = months_of_interest(FUNDS_BY_NAME[fund], due_on, paid_on, law)
+    return sum((month.interest(amount_vnd) for month in months), Fraction(0))
 
 
 def money_of(connection: Connection, employer_id: UUID) -> list[Money]:
@@ -169,7 +184,9 @@ def _mark_priority(
         owed[debit.period, debit.fund] -= marked
         debit.priority_principal_vnd = marked
         money_days = marked * days_late(debit.due_on, on, law)
-        debit.priority_charge_vnd = min(debit.charge_vnd, _charge_of(money_days, on, law)) if money_days else 0
+        daily_vnd = _charge_of(money_days, on, law) if money_days else 0
+        interest_vnd = charge_vnd(_interest(marked, debit.fund, debit.due_on, on, law))
+        debit.priority_charge_vnd = min(debit.charge_vnd, daily_vnd + interest_vnd)
 
 
 @dataclass(frozen=True, slots=True)

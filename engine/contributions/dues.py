@@ -23,10 +23,13 @@ from engine.law.contributions import (
 )
 from engine.law.due_dates import due_date, end_of_cycle
 from engine.law.findings import Finding, Record
+from engine.law.late_interest import months_of_interest
 from engine.law.parameters import Parameters
 
 FUND_NAMES = {fund: fund.name.lower() for fund in Fund}
 """Quỹ thành phần as the ledger and the tables write it: retirement, sickness, accident, unemployment, health."""
+
+FUNDS_BY_NAME = {name: fund for fund, name in FUND_NAMES.items()}
 
 FUND_LABELS = {
     "retirement": "Hưu trí, tử tuất",
@@ -124,8 +127,10 @@ def assess_dues(employer: Employer, period: date, workers: Sequence[DeclaredWork
     funds = sum_month(month, [one.contribution for one in staff], law, record)
     unconfirmed.update(record.unconfirmed())
     if due_on < law.parameter("late_charge").values[0].starts_on:
-        # Until then lateness bore interest by the month, whose rates of 2025 no source at hand gives: it is not asked.
+        # Until then lateness bore interest by the month. No text says whether 1 July 2025 still did; here it did not.
         unconfirmed.add("late_interest_months")
+        if any(month.rate is None for month in months_of_interest(Fund.HEALTH, due_on, date.max, law)):
+            unconfirmed.add("late_interest_rate")
     return AssessedMonth(
         staff=staff,
         funds={FUND_NAMES[fund]: share for fund, share in funds.items()},

@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from importlib.resources import files
@@ -16,17 +16,18 @@ from typing import Any
 from uuid import UUID
 
 import typst
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from engine import audit
 from engine.clock import business_date
 from engine.contributions.account import Debit, debits_of
 from engine.contributions.announcements import announced_by_employer
-from engine.contributions.dues import FUND_LABELS
+from engine.contributions.dues import FUND_LABELS, FUNDS_BY_NAME
 from engine.contributions.employer import Employer, employer_on, employers_on
 from engine.errors import NotFound, WrongInput
 from engine.law.due_dates import days_late, evasion
 from engine.law.findings import Record, number_text
+from engine.law.late_interest import months_of_interest
 from engine.law.parameters import Parameters
 
 _AT_A_TIME = 1_000
@@ -80,7 +81,10 @@ class LateEmployer:
 
 @dataclass(frozen=True, slots=True)
 class ChargedDays:
-    """One step of a charge: an amount that was unpaid for some days after it was due."""
+    """One step of a charge: an amount that was unpaid for some days after it was due, or, until June 2025, for a month.
+
+    A month bears interest on its first day: `days` is 0, and both dates are that day.
+    """
 
     declaration_no: str
     fund: str
@@ -89,8 +93,10 @@ class ChargedDays:
     to_on: date
     days: int
     paid: bool
-    charge: str
-    """Amount × days × rate, exact; a fund and month is rounded once."""
+    percent: str | None
+    """By the day, or by the month; None where the rate of the month is not known to us."""
+    charge: str | None
+    """Amount × days × rate, exact; of a fund and month the days are rounded once, and the months once."""
 
 
 def months_owed(connection: Connection, employer_id: UUID, on: date, law: Parameters) -> list[LateMonth]:
@@ -254,24 +260,38 @@ def explain_charge(connection: Connection, unit_code: str, on: date, law: Parame
     employer = employer_on(connection, unit_code, on)
     if employer is None:
         raise NotFound(f"there is no employer {unit_code}")
-    steps = []
-    for row in connection.execute(_STEPS, {"id": employer.employer_id, "on": on}):
-        days = days_late(row.due_on, row.to_on, law)
-        if days:
-            percent = Fraction(law.at("late_charge", row.to_on).value["percent_per_day"])
-            steps.append(
-                ChargedDays(
-                    declaration_no=row.declaration_no,
-                    fund=FUND_LABELS[row.fund],
-                    amount_vnd=row.amount_vnd,
-                    from_on=row.due_on,
-                    to_on=row.to_on,
-                    days=days,
-                    paid=row.paid,
-                    charge=number_text(row.amount_vnd * days * percent / 100),
-                )
-            )
-    return steps
+    return [
+        step for row in connection.execute(_STEPS, {"id": employer.employer_id, "on": on}) for step in _steps(row, law)
+    ]
+
+
+def _steps(row: Row[Any], law: Parameters) -> Iterator[ChargedDays]:
+    """The months, then the days, for which an amount bears a charge."""
+    common = {
+        "declaration_no": row.declaration_no,
+        "fund": FUND_LABELS[row.fund],
+        "amount_vnd": row.amount_vnd,
+        "paid": row.paid,
+    }
+    for month in months_of_interest(FUNDS_BY_NAME[row.fund], row.due_on, row.to_on, law):
+        percent = month.percent
+        charge = None if percent is None else number_text(month.interest(row.amount_vnd))
+        yield ChargedDays(
+            **common,
+            from_on=month.on,
+            to_on=month.on,
+            days=0,
+            percent=None if percent is None else str(percent),
+            charge=charge,
+        )
+    days = days_late(row.due_on, row.to_on, law)
+    if days:
+        percent = law.at("late_charge", row.to_on).value["percent_per_day"]
+        charged_from = max(row.due_on, law.parameter("late_charge").values[0].starts_on - timedelta(days=1))
+        charge = number_text(row.amount_vnd * days * Fraction(percent) / 100)
+        yield ChargedDays(
+            **common, from_on=charged_from, to_on=row.to_on, days=days, percent=str(percent), charge=charge
+        )
 
 
 def _overdue(connection: Connection, on: date) -> Iterator[list[UUID]]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from engine.contributions.dues import FUND_LABELS
+from engine.contributions.dues import FUND_LABELS, FUNDS_BY_NAME
 from engine.contributions.notices import PREFIX
 from engine.contributions.online import PREFIX as ORDER_PREFIX
 from engine.errors import NotFound
 from engine.law.due_dates import days_late
+from engine.law.late_interest import months_of_interest
 from engine.law.parameters import Confidence, Parameters
 from reconciliation.references import is_reference
 
@@ -115,7 +116,18 @@ def _part(row: Row[Any], law: Parameters) -> dict[str, Any]:
     else:
         ground = rule
         numbers = f"{rule.value['percent_per_day']} % × {late} ngày / days ({row.due_on} → {row.value_on})"
+    if row.kind == "late_charge":
+        numbers += _interest(row, law)
     return told | {"article": ground.citation.as_json(), "numbers": numbers}
+
+
+def _interest(row: Row[Any], law: Parameters) -> str:
+    """The months of the old law for which a charge holds interest, each with its rate; `?` where it is not known."""
+    months = months_of_interest(FUNDS_BY_NAME[row.fund], row.due_on, row.value_on, law)
+    if not months:
+        return ""
+    rates = ", ".join(f"{month.on:%m/%Y} {'?' if month.percent is None else month.percent} %" for month in months)
+    return f"; lãi tháng / monthly interest: {rates}"
 
 
 _RECEIPTS = text("""

@@ -9,7 +9,8 @@ from fractions import Fraction
 from engine.law.calendar import Month
 from engine.law.contributions import Fund
 from engine.law.due_dates import days_late, due_date
-from engine.law.findings import Finding, Record, Step
+from engine.law.findings import Finding, Record, Step, number_text
+from engine.law.late_interest import months_of_interest
 from engine.law.parameters import Parameters
 from engine.law.rounding import HALF_UP, charge_vnd
 
@@ -48,9 +49,13 @@ class Allocated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmployerAccount:
-    """An employer's account at the end of a day. `outstanding_vnd` holds contributions and charges still owed."""
+    """An employer's account at the end of a day. `outstanding_vnd` holds contributions and charges still owed.
+
+    `late_interest_vnd` is the monthly interest up to June 2025; it is owed and paid with the daily charge.
+    """
 
     late_charge_vnd: int
+    late_interest_vnd: int
     outstanding_vnd: int
     unallocated_vnd: int
     allocations: Sequence[Allocated]
@@ -74,10 +79,25 @@ class _Item:
     due_on: date
     unpaid_vnd: int
     money_days: int = 0
+    interest_of_paid: Fraction = Fraction(0)
     charge_paid_vnd: int = 0
 
+    def interest_vnd(self, on: date, law: Parameters) -> int:
+        """Interest of the old law to a day: of what was paid late, and of what is unpaid still."""
+        return charge_vnd(self.interest_of_paid + self._interest(self.unpaid_vnd, on, law))
+
+    def _interest(self, amount_vnd: int, on: date, law: Parameters) -> Fraction:
+        months = months_of_interest(self.fund, self.due_on, on, law)
+        return sum((month.interest(amount_vnd) for month in months), Fraction(0))
+
+    def pay(self, amount_vnd: int, on: date, law: Parameters) -> None:
+        """Takes principal that is paid; what it bore until then stays."""
+        self.money_days += amount_vnd * days_late(self.due_on, on, law)
+        self.interest_of_paid += self._interest(amount_vnd, on, law)
+        self.unpaid_vnd -= amount_vnd
+
     def charge_vnd(self, on: date, law: Parameters) -> int:
-        """Charge accrued to a day: of what was paid late, and of what is unpaid still."""
+        """Daily charge accrued to a day: of what was paid late, and of what is unpaid still."""
         days = self.money_days + self.unpaid_vnd * days_late(self.due_on, on, law)
         if not days:
             return 0
@@ -98,6 +118,14 @@ _ITEM_CHARGE = Step(
     "late_charge",
     "tiền chậm đóng của quỹ và tháng = tổng (số tiền × số ngày) × 0,03%",
     "late charge of a fund and month = sum of (amount x days) x 0.03%",
+)
+
+
+_ITEM_INTEREST = Step(
+    "late_interest",
+    "lãi chậm đóng đến 30/6/2025 của quỹ và tháng = tổng (số nợ đầu mỗi tháng × k); tháng chưa rõ k thì chưa tính",
+    "interest of a fund and month up to 30 June 2025 = sum of (debt on the first of each month x k); a month whose k "
+    "is not known is not charged",
 )
 
 
@@ -124,14 +152,17 @@ def employer_account(
             surplus += event.amount_vnd
         surplus = _allocate_on(on, surplus, items, allocations, law)
     charges = {id(item): item.charge_vnd(until, law) for item in items}
-    owed_charges = sum(charges[id(item)] - item.charge_paid_vnd for item in items)
+    interest_vnd = sum(item.interest_vnd(until, law) for item in items)
+    owed_charges = sum(charges.values()) + interest_vnd - sum(item.charge_paid_vnd for item in items)
     found = EmployerAccount(
         late_charge_vnd=sum(charges.values()),
+        late_interest_vnd=interest_vnd,
         outstanding_vnd=sum(item.unpaid_vnd for item in items) + owed_charges,
         unallocated_vnd=surplus,
         allocations=allocations,
         record=record,
     )
+    _find_interest(items, until, law, record)
     _find_charges(items, charges, until, law, record)
     order = law.at("allocation_order", until)
     record.find(
@@ -158,12 +189,11 @@ def _allocate_on(on: date, amount: int, items: Sequence[_Item], allocations: lis
         for item in of_place:
             paid = min(amount, item.unpaid_vnd)
             if paid:
-                item.money_days += paid * days_late(item.due_on, on, law)
-                item.unpaid_vnd -= paid
+                item.pay(paid, on, law)
                 amount -= paid
                 allocations.append(Allocated(on, item.fund, item.month, Kind.PRINCIPAL, paid))
         for item in of_place:
-            paid = min(amount, item.charge_vnd(on, law) - item.charge_paid_vnd)
+            paid = min(amount, item.charge_vnd(on, law) + item.interest_vnd(on, law) - item.charge_paid_vnd)
             if paid > 0:
                 item.charge_paid_vnd += paid
                 amount -= paid
@@ -181,6 +211,27 @@ def _places_in_order(on: date, law: Parameters) -> Sequence[Sequence[Fund]]:
     return [
         [Fund(fund) for fund in inside] if name == "si" else [Fund(name)] for name in law.value("allocation_order", on)
     ]
+
+
+def _find_interest(items: Sequence[_Item], until: date, law: Parameters, record: Record) -> None:
+    for item in items:
+        months = months_of_interest(item.fund, item.due_on, until, law)
+        interest_vnd = item.interest_vnd(until, law)
+        if not months or not (interest_vnd or item.unpaid_vnd):
+            continue
+        first_after = law.at("late_interest_months", item.due_on)
+        rates = {month.rate.starts_on: month.rate for month in months if month.rate is not None}
+        unknown = [month.on for month in months if month.rate is None]
+        percents = " + ".join("?" if month.percent is None else f"{month.percent} %" for month in months)
+        record.find(
+            _ITEM_INTEREST,
+            first_after.citation,
+            interest_vnd,
+            {"fund": item.fund, "month": item.month, "unpaid_vnd": item.unpaid_vnd, "k_unknown_on": unknown},
+            f"{number_text(item.interest_of_paid)} + {item.unpaid_vnd} × ({percents}) = {interest_vnd}",
+            (first_after, *rates.values()),
+            HALF_UP,
+        )
 
 
 def _find_charges(

@@ -1,6 +1,8 @@
 """Interest on late contributions under the old law (lãi chậm đóng), accrued to 30 June 2025.
 
-Decision 595/QĐ-BHXH, Articles 37 and 38.
+Decision 595/QĐ-BHXH, Articles 37 and 38. What was due before 1 July 2025 bears this interest on the first day of each
+month up to 1 June 2025, and the daily charge (`due_dates.days_late`) from 1 July 2025 on. Where the rate k of a year is
+not known to us its months are told without an amount, and nothing is charged for them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +12,58 @@ from decimal import Decimal
 from fractions import Fraction
 
 from engine.law.calendar import Month
+from engine.law.contributions import Fund
+from engine.law.errors import NoValueOnDate
 from engine.law.findings import Record, Step
-from engine.law.parameters import Parameters
+from engine.law.parameters import DatedValue, Parameters
 from engine.law.rounding import HALF_UP, charge_vnd
+
+
+@dataclass(frozen=True, slots=True)
+class MonthOfInterest:
+    """The first day of a month on which an overdue amount bears interest; `rate` is None where k is not known."""
+
+    on: date
+    percent: Decimal | None
+    rate: DatedValue | None
+
+    def interest(self, amount_vnd: int) -> Fraction:
+        """In đồng, exact: a fund and month of dues is rounded once."""
+        return amount_vnd * Fraction(self.percent or 0) / 100
+
+
+def months_of_interest(fund: Fund, due_on: date, paid_on: date, law: Parameters) -> Sequence[MonthOfInterest]:
+    """Each month whose interest falls on what was due on a day and is paid, or still open, on another.
+
+    The debt of a month is what is unpaid at the end of the month before, so what is paid on the first bears it. Of a
+    cycle of three or six months the months count from the end of the cycle, as thirty days of lateness demand.
+
+    >>> found = months_of_interest(Fund.HEALTH, date(2016, 1, 31), date(2016, 4, 30), Parameters.load())
+    >>> [(str(month.on), str(month.percent)) for month in found]
+    [('2016-03-01', '1.0833'), ('2016-04-01', '1.0833')]
+    >>> crossing = months_of_interest(Fund.RETIREMENT, date(2025, 4, 30), date(2025, 8, 5), Parameters.load())
+    >>> [month.percent for month in crossing]
+    [None]
+    """
+    last = law.parameter("late_interest_months").values[-1].ends_on
+    if last is None or due_on > last:
+        return ()
+    month = Month.containing(due_on) + law.value("late_interest_months", due_on)["first_after"]
+    found = []
+    while month.first_day <= min(paid_on, last):
+        found.append(_month_of_interest(fund, month.first_day, law))
+        month += 1
+    return found
+
+
+def _month_of_interest(fund: Fund, on: date, law: Parameters) -> MonthOfInterest:
+    kind = "hi" if fund is Fund.HEALTH else "si"
+    try:
+        rate = law.at("late_interest_rate", on)
+    except NoValueOnDate:
+        return MonthOfInterest(on, None, None)
+    return MonthOfInterest(on, rate.value[kind], rate.narrowed(kind))
+
 
 _MONTHLY = Step(
     "late_interest",

@@ -1,7 +1,9 @@
 """Late, urged, evaded: by the days that the law counts, each of them explained."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from engine.clock import VIET_NAM
 from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import EMPLOYERS, import_employers
 from engine.contributions.lateness import (
+    ChargedDays,
     Lateness,
     explain_charge,
     late_employers,
@@ -23,6 +26,9 @@ from engine.contributions.lateness import (
 )
 from engine.database import Database
 from engine.demonstration import employer
+from engine.law.calendar import Month
+from engine.law.contributions import Fund
+from engine.law.employer_account import Dues, employer_account
 from engine.law.parameters import Parameters
 from engine.vault import Vault
 
@@ -96,7 +102,40 @@ def test_every_day_of_a_charge_is_told(world: EmployerWorld) -> None:
         (300_000, 10, True),
         (200_000, 10, True),
     ]
-    assert sum(Fraction(step.charge) for step in steps) == Fraction(9_600) + Fraction("6.3")
+    assert _sum(steps) == Fraction(9_600) + Fraction("6.3")
+
+
+def _sum(steps: Sequence[ChargedDays]) -> Fraction:
+    return sum((Fraction(step.charge) for step in steps if step.charge is not None), Fraction(0))
+
+
+def test_a_debt_across_the_border_bears_months_until_june_2025_and_days_from_july(world: EmployerWorld) -> None:
+    """March 2025 of 10,000,000, due on 31 March: interest on 1 May and 1 June, and 36 days up to 5 August.
+
+    At an assumed k of 0.6 % (0.7 % of health): 2 × 0.7 % of 450,000 is 6,300; 2 × 0.6 % of 2,750,000 is 33,000.
+    """
+    law = LAW.changed("late_interest_rate", date(2025, 1, 1), {"si": Decimal("0.6"), "hi": Decimal("0.7")})
+    world.declare(date(2025, 3, 1))
+    on = date(2025, 8, 5)
+    dues = [Dues(Month.of(2025, 3), {Fund.HEALTH: 450_000, Fund.RETIREMENT: 2_200_000, Fund.SICKNESS: 300_000,
+                                     Fund.UNEMPLOYMENT: 200_000, Fund.ACCIDENT: 50_000})]  # fmt: skip
+    computed = employer_account(dues, [], on, law)
+    with world.database.transaction() as connection:
+        steps = explain_charge(connection, "TZ0001Z", on, law)
+        unknown = explain_charge(connection, "TZ0001Z", on, LAW)
+        (month,) = late_employers(connection, on, law)
+        (without,) = late_employers(connection, on, LAW)
+    assert computed.late_interest_vnd == 6_300 + 33_000
+    assert month.charge_vnd == computed.late_charge_vnd + 39_300
+    assert month.charge_vnd == _sum(steps)
+    health = [step for step in steps if step.fund == "Bảo hiểm y tế"]
+    assert [(step.from_on, step.to_on, step.days, step.percent, step.charge) for step in health] == [
+        (date(2025, 5, 1), date(2025, 5, 1), 0, "0.7", "3150"),
+        (date(2025, 6, 1), date(2025, 6, 1), 0, "0.7", "3150"),
+        (date(2025, 6, 30), on, 36, "0.03", "4860"),
+    ]
+    assert without.charge_vnd == computed.late_charge_vnd
+    assert [(step.percent, step.charge) for step in unknown if step.days == 0] == [(None, None)] * 10
 
 
 def test_many_late_employers_are_written_to_in_as_many_statements_as_one(world: EmployerWorld) -> None:

@@ -123,6 +123,8 @@ def test_a_month_of_the_former_law_bears_the_charge_from_july_2025_and_says_what
     days = (business_date(builders.AT) - date(2025, 6, 30)).days
     assert world.notice(declared.notice_no)["late_charge_vnd"] == declared.dues_vnd * days * 3 // 10_000
     assert "late_interest_months" in declared.unconfirmed
+    assert "late_interest_rate" not in declared.unconfirmed  # due on 31 May: the first month would be July
+    assert "late_interest_rate" in world.declare(date(2025, 4, 1)).unconfirmed
 
 
 def test_money_without_a_code_of_ours_is_nobodys(world: EmployerWorld) -> None:

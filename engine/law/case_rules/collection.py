@@ -279,6 +279,7 @@ def _employer_account(given: Given, _as_of: date, law: Parameters, record: Recor
     record.findings.extend(found.findings)
     return {
         "late_charge": found.late_charge_vnd,
+        "late_interest": found.late_interest_vnd,
         "outstanding": found.outstanding_vnd,
         "unallocated": found.unallocated_vnd,
         "allocations": [
