@@ -55,6 +55,23 @@ def payout_account_check(
     print_result(asdict(checked), as_json)
 
 
+@account_commands.command("request")
+def payout_account_request(
+    award_no: str,
+    bank: Annotated[str, typer.Option(help="The six digits of the bank.")],
+    account: Annotated[str, typer.Option(help="An account of the beneficiary's own.")],
+    evidence: Annotated[str, typer.Option(help="The request on paper.")],
+    person: As,
+    as_json: AsJson = False,
+) -> None:
+    """Đề nghị đổi tài khoản: asks for the payee of an award; they are told, and another person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        payee = payout_requests.payee_of(connection, award_no)
+        at = installation.clock().now()
+        requested = payout_requests.ask_for_own(connection, installation.vault, payee, bank, account, evidence, at)
+    print_result(asdict(requested), as_json)
+
+
 @account_commands.command("mandate")
 def payout_account_mandate(file: ExistingFile, person: As, as_json: AsJson = False) -> None:
     """Ủy quyền, giám hộ: asks that benefits go to proxies and guardians of a file; another person approves."""

@@ -62,12 +62,16 @@ class FileSender:
             os.fsync(file.fileno())
 
 
-def note_news(connection: Connection, at: datetime) -> int:
-    """Notes what payees with a telephone are to be told and puts its sending into the outbox; again, only news."""
+def note_news(connection: Connection, at: datetime, *kinds: str) -> int:
+    """Notes what payees with a telephone are to be told and puts its sending into the outbox; again, only news.
+
+    Of every kind, or of those named: who has just done something looks for its news alone.
+    """
+    news = " UNION ALL ".join(_NEWS[kind] for kind in kinds or _NEWS)
     noted = connection.execute(
         text(f"""
             INSERT INTO engine.notification (person_id, event, subject, month, noted_at)
-            SELECT n.person_id, n.event, n.subject, n.month, :at FROM ({_NEWS}) n
+            SELECT n.person_id, n.event, n.subject, n.month, :at FROM ({news}) n
             JOIN engine.person q USING (person_id)
             WHERE q.phone_ciphertext IS NOT NULL AND NOT EXISTS (
                 SELECT FROM engine.vital_event v WHERE v.person_id = q.person_id AND upper_inf(v.recorded_during))
@@ -81,20 +85,32 @@ def note_news(connection: Connection, at: datetime) -> int:
     return noted
 
 
-_NEWS = """
+# Each gives person_id, event, subject, month of what happened after :since.
+_NEWS = {
+    "payment": """
     SELECT p.person_id, CASE p.state WHEN 'settled' THEN 'paid' ELSE 'returned' END AS event, p.reference AS subject,
         p.entitled_month AS month
     FROM engine.payment p JOIN engine.payment_run r USING (run_id)
-    WHERE p.state IN ('settled', 'returned') AND p.person_id IS NOT NULL AND r.planned_at >= :since - interval '30 days'
-    UNION ALL SELECT o.person_id, 'account_changed', o.payout_account_id::text, NULL
+    WHERE p.state IN ('settled', 'returned') AND p.person_id IS NOT NULL
+        AND r.planned_at >= :since - interval '30 days'""",
+    "account_changed": """
+    SELECT o.person_id, 'account_changed' AS event, o.payout_account_id::text AS subject, CAST(NULL AS date) AS month
     FROM engine.payout_account o
     WHERE lower(o.recorded_during) >= :since AND upper_inf(o.recorded_during) AND EXISTS (
         SELECT FROM engine.payout_account f WHERE f.person_id = o.person_id
-            AND f.account_fingerprint <> o.account_fingerprint AND upper(f.recorded_during) = lower(o.recorded_during))
-    UNION ALL SELECT a.person_id, 'suspended', s.suspension_id::text, s.from_month
+            AND f.account_fingerprint <> o.account_fingerprint
+            AND upper(f.recorded_during) = lower(o.recorded_during))""",
+    "account_requested": """
+    SELECT q.person_id, 'account_requested' AS event, q.request_no::text AS subject, CAST(NULL AS date) AS month
+    FROM engine.payout_request q WHERE q.requested_at >= :since AND q.decision IS NULL""",
+    "suspended": """
+    SELECT a.person_id, 'suspended' AS event, s.suspension_id::text AS subject, s.from_month AS month
     FROM engine.suspension s JOIN engine.award a USING (award_id)
-    WHERE s.suspended_at >= :since AND s.resumed_at IS NULL
-    UNION ALL SELECT a.person_id, 'decision', a.award_no, NULL FROM engine.award a WHERE a.recorded_at >= :since"""
+    WHERE s.suspended_at >= :since AND s.resumed_at IS NULL""",
+    "decision": """
+    SELECT a.person_id, 'decision' AS event, a.award_no AS subject, CAST(NULL AS date) AS month
+    FROM engine.award a WHERE a.recorded_at >= :since""",
+}
 
 
 def send_notifications(database: Database, vault: Vault, sender: MessageSender, message_id: int, at: datetime) -> None:

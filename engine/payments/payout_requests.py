@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from engine import audit
 from engine.clock import business_date
 from engine.errors import NotAllowed, NotFound, WrongInput
+from engine.payments.notifications import note_news
 from engine.payments.payment import DROP, HOLD, Transition, Voucher, move
-from engine.people.accounts import Account, Change, change_accounts
+from engine.people.accounts import Account, Change, bank_problem, change_accounts, number_problem
 from engine.people.imported_file import keep, receive
 from engine.people.receivers import Mandate, Receiver, read_mandates, takes_effect_on
 from engine.people.workbook import fold
@@ -53,6 +54,7 @@ def import_mandates(connection: Connection, vault: Vault, path: Path, at: dateti
     if arrival.outcome is not None:
         return []
     requested = [ask(connection, vault, mandate, at) for mandate in read_mandates(connection, vault, path)]
+    note_news(connection, at, "account_requested")
     keep(
         connection,
         arrival,
@@ -109,6 +111,52 @@ def ask(connection: Connection, vault: Vault, mandate: Mandate, at: datetime) ->
         raise NotAllowed("a request of this beneficiary waits for its decision already") from error
     audit.record(connection, "payout_requested", f"payout request {request_no}", at, receiver=mandate.receiver.value)
     return Requested(request_no, mandate.receiver.value, valid_from, mandate.valid_until)
+
+
+def ask_for_own(
+    connection: Connection, vault: Vault, person_id: UUID, bank_bin: str, number: str, evidence: str, at: datetime
+) -> Requested:
+    """Asks that a beneficiary be paid to another account of their own; the holder's name is theirs, so it is not asked.
+
+    The beneficiary is told where they are known, before anything changes. Raises `WrongInput` with every problem.
+    """
+    name = connection.scalar(text("SELECT folded_name FROM engine.person WHERE person_id = :id"), {"id": person_id})
+    if name is None:
+        raise NotFound("there is no such beneficiary")
+    problems = [problem for problem in (bank_problem(bank_bin), number_problem(number)) if problem]
+    if not evidence.strip():
+        problems.append("a request names what it rests on")
+    if problems:
+        raise WrongInput(problems)
+    account = Account(bank_bin, number, name)
+    mandate = Mandate(person_id, Receiver.BENEFICIARY, "", account, evidence, business_date(at), None)
+    requested = ask(connection, vault, mandate, at)
+    note_news(connection, at, "account_requested")
+    return requested
+
+
+def payee_of(connection: Connection, award_no: str) -> UUID:
+    """The person whom an award pays."""
+    person_id: UUID | None = connection.scalar(
+        text("SELECT person_id FROM engine.award WHERE award_no = :award_no"), {"award_no": award_no}
+    )
+    if person_id is None:
+        raise NotFound(f"there is no award {award_no}")
+    return person_id
+
+
+def oppose(connection: Connection, person_id: UUID, request_no: int, reason: str, at: datetime) -> None:
+    """Không đồng ý: a beneficiary stops what was asked for in their name, before or after it was approved."""
+    found = connection.execute(
+        text("SELECT decision FROM engine.payout_request WHERE request_no = :no AND person_id = :person"),
+        {"no": request_no, "person": person_id},
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"there is no payout request {request_no}")
+    if found.decision is None:
+        refuse(connection, request_no, reason, at)
+    else:
+        revoke(connection, request_no, reason, at)
 
 
 def approve(connection: Connection, vault: Vault, request_nos: Sequence[int], at: datetime) -> int:
@@ -209,11 +257,6 @@ def list_requests(
         shown["account"] = mask(vault.open("account", bytes(shown.pop("account_ciphertext"))))
         told.append(shown)
     return told
-
-
-def own_account(person_id: UUID, account: Account, evidence: str, today: date) -> Mandate:
-    """A beneficiary's own account, as a request."""
-    return Mandate(person_id, Receiver.BENEFICIARY, "", account, evidence, today, None)
 
 
 def _waiting(connection: Connection, request_no: int) -> Any:

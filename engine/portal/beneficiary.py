@@ -43,7 +43,7 @@ class NextPayment:
 def show_home(
     request: Request, user: Beneficiary, session: TheSession, installation: TheInstallation, connection: Reading
 ) -> Response:
-    person_id = _own(user.subject)
+    person_id = own(user.subject)
     payments = list_payments(connection, installation.vault, person_id=person_id, latest_first=True, limit=_SHOWN)
     coming = _coming(connection, installation.vault, person_id, payments, clock_of(connection).now())
     return pages.render(
@@ -65,7 +65,7 @@ def show_payment(
     connection: Reading,
     reference: str,
 ) -> Response:
-    life = life_of(connection, reference, _own(user.subject))
+    life = life_of(connection, reference, own(user.subject))
     (summary,) = list_payments(connection, installation.vault, reference=reference, limit=1)
     steps = explain(_findings(life), summary.amount_vnd, pages.language_of(request))
     return pages.render(
@@ -81,7 +81,8 @@ def show_payment(
     )
 
 
-def _own(subject: UUID | None) -> UUID:
+def own(subject: UUID | None) -> UUID:
+    """The person that a beneficiary's user stands for."""
     assert subject is not None  # noqa: S101  a beneficiary's user always names the person
     return subject
 

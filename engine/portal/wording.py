@@ -165,6 +165,12 @@ ORDER_STATES = {
     ),
     "failed": OrderState(Look(_("Không thành công"), "bad", "cross"), _("Chưa có tiền nào được nộp bằng lệnh này.")),
 }
+PAYOUT_REQUESTS = {
+    "waiting": Look(_("Chờ duyệt"), "open", "ring"),
+    "approved": Look(_("Đã duyệt"), "good", "check"),
+    "refused": Look(_("Không được duyệt"), "bad", "cross"),
+    "revoked": Look(_("Không còn hiệu lực"), "bad", "cross"),
+}
 OUTCOMES = {
     "approved": _("Đã duyệt"),
     "settled": _("Hoàn tất"),
@@ -285,6 +291,9 @@ PARAMETERS = {
     "gateway": _("Nơi thanh toán: chọn một nơi trong danh sách"),
     "go": _("Cách mở trang: dùng đường dẫn trên trang trước"),
     "user": _("Người dùng: chọn một người trong danh sách"),
+    "bank": _("Ngân hàng: chọn một ngân hàng trong danh sách"),
+    "account": _("Số tài khoản: không quá 30 ký tự"),
+    "request_no": _("Đề nghị: đi lại từ trang nơi nhận tiền"),
     "form_token": _("Mã của biểu mẫu: mở lại trang rồi gửi lại"),
 }
 
