@@ -32,7 +32,7 @@ from engine.api.asking import Reading, TheInstallation
 from engine.api.errors import AddressUnreadable, BodyTooLarge, WrongHost
 from engine.database import require_current_schema
 from engine.errors import ServerUnavailable, WrongInput
-from engine.installation import Installation
+from engine.installation import CALLBACKS, Installation
 from engine.outbox import open_messages
 from engine.portal import beneficiary, employer, finance, online_payment, pages, payout_account, sign_in
 
@@ -57,8 +57,6 @@ _OUR_HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IG
 _AT_ONCE = 12
 """Requests worked on at once; the others wait. Each may hold two of the thirty connections to the database, and one
 that holds a connection must never wait for a thread whose request waits for a connection."""
-_LONGEST_BODY = 16 * 1024
-"""In bytes. Our forms hold a name and a token."""
 
 
 def serve(installation: Installation, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -177,7 +175,9 @@ def _refuse_odd_request(request: Request) -> None:
     if any("\0" in part for part in parts):
         raise AddressUnreadable(AddressUnreadable.__doc__)
     length = request.headers.get("content-length", "0")
-    if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > _LONGEST_BODY:
+    # Providers may tell in chunks, and then the callback counts them itself.
+    unmeasured = "transfer-encoding" in request.headers and not request.scope["path"].startswith(f"{CALLBACKS}/")
+    if unmeasured or not length.isdecimal() or int(length) > callbacks.LONGEST_BODY:
         raise BodyTooLarge(BodyTooLarge.__doc__)
 
 

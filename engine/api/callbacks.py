@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.api.asking import TheInstallation
+from engine.api.errors import BodyTooLarge
 from engine.contributions import announcements, online
 from engine.errors import NotFound, ThuchiError
 from engine.installation import CALLBACKS, Installation
@@ -31,6 +32,9 @@ from ledger.errors import LedgerError
 Taker = Callable[[Connection, str, Notification, datetime], Verdict | None]
 """Takes a verified notification of a gateway at an instant, once or again; None: the reference is none of its own."""
 
+LONGEST_BODY = 16 * 1024
+"""In bytes: the most that anything we are sent may hold, a form of ours or a provider's news."""
+
 router = APIRouter()
 _LIMIT = CallerLimit(time.monotonic, burst=1000, per_second=200)
 """Wide enough for a provider that tells of every payout of a large run from one address, and may do so only once."""
@@ -39,7 +43,15 @@ _log = structlog.get_logger()
 
 async def _told(request: Request) -> bytes:
     """What was told, as it came: the body, or of a provider that only asks for an address, VNPAY, the query."""
-    return request.scope["query_string"] if request.method == "GET" else await request.body()
+    if request.method == "GET":
+        query: bytes = request.scope["query_string"]
+        return query
+    told = bytearray()
+    async for part in request.stream():
+        told += part
+        if len(told) > LONGEST_BODY:
+            raise BodyTooLarge(BodyTooLarge.__doc__)
+    return bytes(told)
 
 
 @router.post(f"{CALLBACKS}/{{gateway}}/api/token_generate")

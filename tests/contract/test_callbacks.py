@@ -105,6 +105,7 @@ def test_a_payout_in_work_is_done_once_its_wallet_says_so(installation: Installa
     reference = _send_only(installation, "0901009005")
     assert _attempt(installation) == ("pending", Source.ANSWER)
     done = _told(installation, reference, stage=Stage.DONE)
+    assert client.post("/callbacks/momo", content=iter([done[:50], done[50:]])).status_code == 204
     assert [_post(client, done).status_code for _ in range(3)] == [204] * 3
     assert _attempt(installation) == ("success", Source.CALLBACK)
     with installation.database.transaction() as connection:
@@ -215,8 +216,10 @@ def test_whatever_a_stranger_sends_is_refused_in_the_words_of_the_provider(
         "vnp_SecureHash=%ed%a0",
     ):
         assert client.get(f"/callbacks/vnpay?{query}").json()["RspCode"] == "97", query[:60]
-    huge = _post(client, b"x" * 20_000)
-    assert (huge.status_code, huge.json()["code"]) == (413, "body_too_large")
+    # As a whole, or in chunks that do not say how many will come.
+    for sent in (b"x" * 20_000, iter([b"x" * 10_000] * 2)):
+        huge = client.post("/callbacks/momo", content=sent)
+        assert (huge.status_code, huge.json()["code"]) == (413, "body_too_large")
     with installation.database.transaction() as connection:
         assert connection.scalar(text("SELECT count(*) FROM engine.callback")) == 0
 
