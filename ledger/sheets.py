@@ -176,6 +176,27 @@ def write_xlsx(
     return count
 
 
+def write_form(path: Path, title: str, rows: Iterable[Sequence[Cell]], made_at: datetime) -> None:
+    """Writes an official form, whose heading takes several rows: each row as it is told, in the memory of one row."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with Workbook(str(unfinished), {"constant_memory": True, "tmpdir": str(path.parent)}) as workbook:
+            workbook.set_properties({"title": title, "created": made_at.astimezone(_VIET_NAM).replace(tzinfo=None)})
+            formats = {kind: workbook.add_format({"num_format": form}) for kind, form in _NUMBER_FORMATS.items()}
+            sheet = workbook.add_worksheet(title[:31])
+            for at, row in enumerate(rows):
+                for column, value in enumerate(row):
+                    if isinstance(value, date):
+                        sheet.write_datetime(at, column, value, formats[Kind.DATE])
+                    elif isinstance(value, int):
+                        sheet.write_number(at, column, value, formats[Kind.MONEY])
+                    elif value is not None:
+                        sheet.write_string(at, column, _text(value))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def write_marked(
     path: Path,
     title: str,

@@ -19,6 +19,7 @@ from engine.contributions.collection import (
 )
 from engine.contributions.declaration import import_declaration
 from engine.contributions.declaration_errors import write_errors
+from engine.contributions.declaration_export import export_declaration
 from engine.contributions.employer import import_employers
 from engine.contributions.notices import notice_document, notice_pdf, write_notice
 from engine.contributions.recording import certificate
@@ -157,6 +158,20 @@ def declaration_unchanged(
             err.print(f"{sum(each.employers for each in shards):,} employers", markup=False)
     figures = ("employers", "one_by_one", "staff", "dues_vnd")
     print_result({name: sum(getattr(each, name) for each in shards) for name in figures}, as_json)
+
+
+@declaration_commands.command("export")
+def declaration_export(
+    unit_code: str,
+    month: Annotated[datetime, typer.Option("--month", formats=["%Y-%m"])],
+    output: Annotated[Path, typer.Option("--output", dir_okay=False, help="The form (D02-LT) as XLSX.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tờ khai như đã nhận: the staff of a declared month as form D02-LT, to be corrected and handed in again."""
+    with opened() as installation, installation.database.transaction() as connection:
+        made_at = installation.clock().now()
+        staff = export_declaration(connection, installation.vault, unit_code, month.date(), output, made_at)
+    print_result({"unit_code": unit_code, "staff": staff, "file": str(output)}, as_json)
 
 
 @declaration_commands.command("show")

@@ -15,6 +15,7 @@ from engine.law.calendar import Month
 from engine.law.parameters import Parameters
 from engine.law.working_age import least_age, years_old
 from engine.people.workbook import Row
+from ledger.sheets import neutral
 
 NUMBER, NAME, INSURED_NUMBER, BIRTH_DATE = "A STT", "B Họ và tên", "1 Mã số BHXH", "2 Ngày sinh"
 POSITION, WAGE, ALLOWANCES = "3 Chức vụ", "4 Hệ số/Mức lương", "9 Phụ cấp lương và khoản bổ sung"
@@ -89,7 +90,7 @@ def read_worker(row: Row, month: Month, law: Parameters, *, changes_only: bool =
     name = _name(row)
     number = _insured_number(row)
     birth_date = row.required_day(BIRTH_DATE)
-    position = row.text(POSITION)
+    position = _position(row)
     wage_vnd = _wage(row)
     change = row.choice(CHANGE, CHANGES) or STAYS
     from_month, to_month = _months(row, month, changes_only=changes_only)
@@ -113,6 +114,13 @@ def _name(row: Row) -> str | None:
         row.problem(NAME, "is not a name: Latin letters, blanks and - ' . only")
         return None
     return name
+
+
+def _position(row: Row) -> str | None:
+    """Column 3, without the apostrophe that keeps a spreadsheet from running what begins like a formula."""
+    position = row.text(POSITION)
+    bare = position.removeprefix("'") if position else position
+    return bare if bare and neutral(bare) == position else position
 
 
 def _insured_number(row: Row) -> str | None:

@@ -8,10 +8,12 @@ import builders
 import pytest
 from counting import counted
 from employer_world import DUE_ON, DUES, NOVEMBER, OCTOBER, EmployerWorld
+from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 
 from engine.clock import VIET_NAM
 from engine.contributions.declaration import import_declaration
+from engine.contributions.declaration_export import export_declaration
 from engine.contributions.recording import certificate
 from engine.database import Database
 from engine.demonstration import employer
@@ -53,6 +55,26 @@ def test_a_correction_asks_as_much_of_the_database_for_four_hundred_workers_as_f
         assert (declared.staff, declared.declaration_no[-2:]) == (size, "/2")
         counts.append(len(asked))
     assert counts[1] <= counts[0] + 5
+
+
+def test_an_exported_month_taken_in_again_changes_nothing(world: EmployerWorld) -> None:
+    """Someone unpaid, one without a position, one whose position begins like a formula, one known by a personal id."""
+    staff = [
+        replace(world.worker(0), unpaid=True),
+        replace(world.worker(1), position=None),
+        replace(world.worker(2), position="- Tổ trưởng"),
+        replace(world.worker(3), number="001099000011", position="Kỹ sư"),
+    ]
+    declared = world.declare(OCTOBER, staff=staff)
+    path, again = world.directory / "exported.xlsx", world.directory / "again.xlsx"
+    with world.database.transaction("lan") as connection:
+        assert export_declaration(connection, world.vault, "TZ0001Z", OCTOBER, path, DECEMBER_5) == 4
+        taken = import_declaration(connection, world.vault, path, DECEMBER_5)
+        export_declaration(connection, world.vault, "TZ0001Z", OCTOBER, again, DECEMBER_5)
+        assert connection.scalar(text("SELECT count(*) FROM engine.declaration")) == 1
+    assert (taken.already, taken.declaration_no) == (True, declared.declaration_no)
+    sheets = [CalamineWorkbook.from_path(one).get_sheet_by_index(0).to_python() for one in (path, again)]
+    assert sheets[0] == sheets[1]
 
 
 def test_a_wage_raised_backwards_is_collected_afterwards_with_its_charge(world: EmployerWorld) -> None:
