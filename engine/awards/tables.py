@@ -55,6 +55,22 @@ award_amount = Table(
     recorded(),
 )
 
+termination = Table(
+    "termination",
+    metadata,
+    Column("termination_no", BigInteger, Identity(always=True), primary_key=True),
+    Column("award_id", UUID, ForeignKey(award.c.award_id), nullable=False),
+    Column("from_month", Date, nullable=False),
+    Column("ground", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("proposed_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("approved_at", TIMESTAMP(timezone=True)),
+    Column("approved_by", Text),
+    Index("one_open_termination", "award_id", unique=True),
+    Index("termination_award_id_idx", "award_id"),
+)
+
 suspension = Table(
     "suspension",
     metadata,

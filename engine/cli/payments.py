@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import Connection, text
 
 from engine import sending
-from engine.awards import adjustment, correction, suspension
+from engine.awards import adjustment, correction, suspension, termination
 from engine.awards import files as award_files
 from engine.cli.calling import As, AsJson, ExistingFile, RunCode, opened
 from engine.cli.printing import print_json, print_result, print_table
@@ -24,6 +24,7 @@ from engine.payments import (
     planning,
     run,
     suspensions,
+    terminations,
     validation,
 )
 from engine.payments.batch import dispatch
@@ -122,6 +123,32 @@ def award_resume(
         followed = suspensions.follow_suspensions(connection, at)
         standing = suspension.suspensions_of(connection, award_no)
     print_json({"suspensions": standing, **asdict(followed)}) if as_json else print_table(award_no, standing)
+
+
+@award_commands.command("terminate")
+def award_terminate(
+    award_no: str,
+    ground: Annotated[str, typer.Option(help="The legal ground, such as renounced.")],
+    from_month: Annotated[datetime, typer.Option("--from", formats=["%Y-%m"], help="The first month not due.")],
+    evidence: Annotated[str, typer.Option(help="The document it rests on.")],
+    person: As,
+    as_json: AsJson = False,
+) -> None:
+    """Đề nghị chấm dứt hưởng: proposes that nothing be due from a month on; another person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        number = termination.propose_termination(connection, award_no, ground, from_month.date(), evidence, at)
+    print_result({"termination_no": number}, as_json)
+
+
+@award_commands.command("approve-termination")
+def award_approve_termination(termination_no: int, person: As, as_json: AsJson = False) -> None:
+    """Duyệt chấm dứt hưởng: what is planned is dropped, what waits is held, what was paid too much is recoverable."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        at = installation.clock().now()
+        award_no = termination.approve_termination(connection, termination_no, at)
+        followed = terminations.follow_terminations(connection, at)
+    print_result({"award": award_no, **asdict(followed)}, as_json)
 
 
 @death_commands.command("import")

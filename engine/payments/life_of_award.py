@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from engine.awards.suspension import grounds
+from engine.awards.termination import termination_grounds
 from engine.errors import NotFound
 
 _ENDS_WITH_DEATH = "Luật 41/2024/QH15, Điều 75"
@@ -36,6 +37,11 @@ _EVENTS = {
             NULL AS amount_vnd, CASE WHEN s.resumed_at IS NULL THEN 'stands' ELSE 'resumed' END AS state,
             to_jsonb(s.ground) AS grounds
         FROM engine.suspension s JOIN engine.award a USING (award_id) WHERE a.award_id = ANY(:awards)""",
+    "terminated": """
+        SELECT (x.approved_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, a.award_no, x.from_month AS month,
+            NULL AS amount_vnd, x.evidence AS state, to_jsonb(x.ground) AS grounds
+        FROM engine.termination x JOIN engine.award a USING (award_id)
+        WHERE a.award_id = ANY(:awards) AND x.approved_at IS NOT NULL""",
     "corrected": """
         SELECT (v.approved_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, a.award_no, NULL AS month,
             x.back_pay_vnd - x.recoverable_vnd AS amount_vnd, v.evidence AS state, x.findings AS grounds
@@ -115,7 +121,8 @@ def names_award(connection: Connection, reference: str) -> bool:
 def _article(found: Sequence[dict[str, Any]] | str | None, amount_vnd: int | None) -> str | None:
     """The article that gives the number: of the last finding with this value, else of the last one."""
     if isinstance(found, str):
-        return grounds()[found]["citation"] if found in grounds() else found
+        known = {**grounds(), **termination_grounds()}
+        return known[found]["citation"] if found in known else found
     if not found:
         return None
     giving = [finding for finding in found if finding["value"] == amount_vnd] or list(found)

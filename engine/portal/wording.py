@@ -235,6 +235,11 @@ REASONS: Mapping[str, Reason] = {
     "award_suspended": Reason(
         _("Tạm dừng hưởng"), _VERIFY, _("Theo dõi căn cứ tạm dừng; đề nghị hưởng tiếp khi căn cứ không còn")
     ),
+    "award_terminated": Reason(
+        _("Chấm dứt hưởng"),
+        _("Nếu không đồng ý, ông bà có quyền khiếu nại với cơ quan bảo hiểm xã hội."),
+        _("Hủy khoản đang giữ; lập kế hoạch thu hồi phần đã chi thừa"),
+    ),
     "authority_ended": Reason(
         _("Ủy quyền, giám hộ nhận tiền đã hết hiệu lực"),
         _("Mời ông bà nộp giấy ủy quyền mới hoặc tài khoản chính chủ; khoản tiền được giữ lại cho ông bà."),
