@@ -1,6 +1,7 @@
 """Banks tell of money on a collection account at once; the notice shows it, and the books wait for the statement."""
 
 import base64
+import hmac
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ import builders
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from employer_world import DUES, OCTOBER, EmployerWorld
+from employer_world import DUES, NOVEMBER, OCTOBER, EmployerWorld
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import Engine, text
@@ -27,7 +28,7 @@ from engine.law.parameters import Parameters
 from engine.payments import gateways
 from engine.settings import Settings
 from engine.web import create_app
-from gateways.simulator import payos, process
+from gateways.simulator import process
 
 BINS = {"vietinbank": "970415", "mbbank": "970422", "payos": "970436"}
 VIRTUAL = "1ICSTZ0001Z"
@@ -102,7 +103,8 @@ class Bank:
         data = {"orderCode": 123, "amount": amount_vnd, "description": memo, "accountNumber": account}
         data |= {"reference": number, "transactionDateTime": f"{on} 09:32:14", "currency": "VND", "code": "00"}
         row = "&".join(f"{name}={data[name]}" for name in sorted(data))
-        signature = payos._mac("another" if forged else "CKsimulated", row)
+        secret = b"another" if forged else b"CKsimulated"
+        signature = hmac.new(secret, row.encode(), "sha256").hexdigest()
         return self.client.post("/callbacks/payos", json={"code": "00", "data": data, "signature": signature})
 
     def heard(self, answer: Response) -> str:
@@ -182,11 +184,15 @@ def test_what_is_not_for_a_notice_of_ours_is_nobodys(make_bank: Callable[[str], 
     assert bank.heard(bank.tell("TD00000000999X ung ho", number="FT1")) == answers["taken"]
     assert bank.heard(bank.tell("ung ho", number="FT2")) == answers["taken"]
     assert bank.heard(bank.tell(bank.notice["memo"], number="FT3", account="9999999999")) == answers["unknown"]
-    # An agency the employer never had, and two employers in one memo, are left to the statement.
+    # An agency the employer never had, and two notices in one memo, are left to the statement.
     bank.world.credit(TODAY, [])
     assert bank.heard(bank.tell("+BHXH+103+00+TZ0001Z+00101+dong BHXH+", number="FT4")) == answers["taken"]
     assert bank.announced() == 0
     assert bank.unbooked()
+    bank.world.declare(NOVEMBER)
+    both = f"{bank.notice['memo']} {bank.world.notice(2)['memo']}"
+    assert bank.heard(bank.tell(both, number="FT5")) == answers["taken"]
+    assert bank.announced() == 0
 
 
 def test_news_that_comes_after_the_statement_announces_nothing(make_bank: Callable[[str], Bank]) -> None:
