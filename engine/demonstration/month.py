@@ -151,8 +151,9 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
     def decided(done: int, total: int) -> None:
         report.advance(done, total, "hồ sơ")
 
-    with report.timed("awards"), database.transaction("preparer") as connection:
-        import_awards(connection, vault, population.awards, decided_on=PAY_ON, recorded_at=at, progress=decided)
+    for workbook in population.workbooks:
+        with report.timed("awards"), database.transaction("preparer") as connection:
+            import_awards(connection, vault, workbook, decided_on=PAY_ON, recorded_at=at, progress=decided)
     with report.timed("accounts"), database.transaction("preparer") as connection:
         import_payout_accounts(connection, vault, population.payout_accounts, recorded_at=at)
     with report.timed("run"):

@@ -34,14 +34,15 @@ _ACCOUNTS_VALID_FROM = date(2026, 1, 1)
 _FIRST_NEW_PENSION = date(2025, 8, 1)
 _SHARE_NEW_PENSION, _SHARE_SURVIVOR, _SHARE_FUNERAL = 6, 8, 2
 _SHARE_BEFORE_1995 = 6
+_CLAIMS_IN_A_WORKBOOK = 20_000
 _PER_THOUSAND_REFUSED, _PER_THOUSAND_RETURNED = 10, 8
 
 
 @dataclass(frozen=True, slots=True)
 class PopulationFiles:
-    """What was written: both files, and how many claims and payees they hold."""
+    """What was written: the workbooks of claims and the file of accounts, and how many claims and payees they hold."""
 
-    awards: Path
+    workbooks: tuple[Path, ...]
     payout_accounts: Path
     claims: int
     payees: int
@@ -52,11 +53,19 @@ def write_population(directory: Path, payees: int, seed: int) -> PopulationFiles
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     inventor = Inventor(Random(seed))  # noqa: S311 - the same seed must give the same people
     claims = list(_claims(inventor, payees))
-    awards, payout_accounts = directory / "ho-so-huong.xlsx", directory / "tai-khoan-nhan.csv"
-    write_claims(awards, claims)
+    payout_accounts = directory / "tai-khoan-nhan.csv"
+    workbooks = tuple(_write_workbooks(directory, claims))
     people = [payee for claim in claims for payee in payees_of(claim)]
     _write_accounts(payout_accounts, inventor, people)
-    return PopulationFiles(awards, payout_accounts, len(claims), len(people))
+    return PopulationFiles(workbooks, payout_accounts, len(claims), len(people))
+
+
+def _write_workbooks(directory: Path, claims: Sequence[Claim]) -> Iterator[Path]:
+    """As many as are needed for each to stay below what a workbook is read with."""
+    for first in range(0, len(claims), _CLAIMS_IN_A_WORKBOOK):
+        path = directory / f"ho-so-huong{f'-{first // _CLAIMS_IN_A_WORKBOOK + 1}' if first else ''}.xlsx"
+        write_claims(path, claims[first : first + _CLAIMS_IN_A_WORKBOOK])
+        yield path
 
 
 def payees_of(claim: Claim) -> list[Person]:

@@ -154,8 +154,9 @@ def _prepare(installation: Installation, payees: int, seed: int, report: month.R
         month.add_staff(connection)
         for provider in FUND_OF:
             _onboard(installation, connection, provider, at)
-    with report.timed("awards"), database.transaction("preparer") as connection:
-        import_awards(connection, installation.vault, population.awards, decided_on=month.PAY_ON, recorded_at=at)
+    for workbook in population.workbooks:
+        with report.timed("awards"), database.transaction("preparer") as connection:
+            import_awards(connection, installation.vault, workbook, decided_on=month.PAY_ON, recorded_at=at)
     with report.timed("accounts"), database.transaction("preparer") as connection:
         change_accounts(connection, installation.vault, _wallets(connection), at)
     with report.timed("run"):

@@ -80,6 +80,7 @@ def paid_months(payees: int, seed: int, seconds: dict[str, float]) -> Iterator[I
 def pay_together(installation: Installation) -> None:
     """December and January in one run."""
     database = installation.database
+    pass_days(installation, month.LAST_DAY, PLANNED[DECEMBER] - timedelta(days=1))
     month.set_time(installation, PLANNED[DECEMBER], 9)
     at = installation.clock().now()
     with database.transaction("preparer") as connection:
@@ -91,15 +92,23 @@ def pay_together(installation: Installation) -> None:
     for person in ("approver", "authoriser"):
         with database.transaction(person) as connection:
             run.approve(connection, code, person, at)
+    pass_days(installation, PLANNED[DECEMBER], PLANNED[DECEMBER])
     month.set_time(installation, PAY_TOGETHER_ON, 9)
     with database.transaction("preparer") as connection:
         capabilities = installation.gateway(month.GATEWAY).capabilities
         dispatch(connection, code, capabilities, PAY_TOGETHER_ON, installation.clock().now())
     work(installation, threading.Event(), until_idle=True)
-    for day in (PAY_TOGETHER_ON, PAY_TOGETHER_ON + timedelta(days=1)):
+    pass_days(installation, PAY_TOGETHER_ON, PAY_TOGETHER_ON + timedelta(days=1))
+
+
+def pass_days(installation: Installation, first: date, last: date) -> None:
+    """Every day ends with its statement."""
+    day = first
+    while day <= last:
         month.end_day(installation, day)
         fetch_statements(installation, month.GATEWAY, day)
         work(installation, threading.Event(), until_idle=True)
+        day += timedelta(days=1)
 
 
 def compare(installation: Installation) -> list[Counted]:
@@ -176,20 +185,27 @@ _AREAS = {"Thành thị": "urban", "Nông thôn": "rural", "Đặc khu": "specia
 _SEXES = {"Nam": "M", "Nữ": "F"}
 
 
+_FIELDS = ("Số định danh", "Giới tính", "Ngày sinh", "Mã tỉnh", "Khu vực")
+
+
+def _people_of(sheet: list[list[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    heading, *rows = sheet
+    places = {str(title): place for place, title in enumerate(heading)}
+    prefixes = {title.removesuffix(_FIELDS[0]) for title in places if title.endswith(_FIELDS[0])}
+    for row in rows:
+        for prefix in prefixes:
+            personal_id, sex, birth, province, area = (row[places[prefix + field]] for field in _FIELDS)
+            if personal_id:
+                yield str(personal_id), (_SEXES[str(sex)], birth, province, _AREAS[str(area)])
+
+
 def _payees(files: Path) -> Iterator[tuple[Any, ...]]:
     """Each account of the list with its holder as the workbook of claims describes them."""
     people: dict[str, tuple[Any, ...]] = {}
-    workbook = CalamineWorkbook.from_path(str(files / "ho-so-huong.xlsx"))
-    for name in ("Hồ sơ", "Thân nhân"):
-        heading, *rows = workbook.get_sheet_by_name(name).to_python()
-        places = {str(title): place for place, title in enumerate(heading)}
-        prefixes = {title.removesuffix("Số định danh") for title in places if title.endswith("Số định danh")}
-        for row in rows:
-            for prefix in prefixes:
-                fields = ("Số định danh", "Giới tính", "Ngày sinh", "Mã tỉnh", "Khu vực")
-                personal_id, sex, birth, province, area = (row[places[prefix + field]] for field in fields)
-                if personal_id:
-                    people[str(personal_id)] = (_SEXES[str(sex)], birth, province, _AREAS[str(area)])
+    for path in files.glob("ho-so-huong*.xlsx"):
+        workbook = CalamineWorkbook.from_path(str(path))
+        for name in ("Hồ sơ", "Thân nhân"):
+            people.update(_people_of(workbook.get_sheet_by_name(name).to_python()))
     with (files / "tai-khoan-nhan.csv").open(encoding="utf-8", newline="") as file:
         for personal_id, _name, _bank, account, *_rest in list(csv.reader(file))[1:]:
             yield (account, personal_id, *people[personal_id])

@@ -307,7 +307,8 @@ def test_plain_numbers_stand_in_no_table(database: Database, take_in: Import, tm
 
 def test_the_invented_population_is_taken_in_without_a_refusal(take_in: Import, tmp_path: Path) -> None:
     files = write_population(tmp_path, 200, 11)
-    result = take_in(files.awards)
+    (workbook,) = files.workbooks
+    result = take_in(workbook)
     assert (result.claims, list(result.refused)) == (files.claims, [])
     assert result.awards >= files.payees
 

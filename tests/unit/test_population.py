@@ -6,8 +6,9 @@ import pytest
 
 from engine.awards.claim import Claim, Claimed
 from engine.awards.workbook import read_claims
+from engine.demonstration import population
 from engine.demonstration.people import REFUSED_ENDINGS, RETURNED_ENDINGS
-from engine.demonstration.population import payees_of, write_population
+from engine.demonstration.population import PopulationFiles, payees_of, write_population
 from engine.people.accounts import bank_problem, holder_problem, number_problem
 from engine.people.files import ACCOUNT, BANK, HOLDER, PAYOUT_ACCOUNTS
 from engine.people.person import NAME, PERSONAL_ID
@@ -16,11 +17,11 @@ from engine.people.workbook import Problems, Row, fold, read_sheets
 DECIDED_ON = date(2026, 11, 2)
 
 
-def claims_of(path: Path) -> list[Claim]:
+def claims_of(files: PopulationFiles) -> list[Claim]:
     problems = Problems()
-    claims = read_claims(path, DECIDED_ON, problems)
+    claims = [claim for path in files.workbooks for _, claim in read_claims(path, DECIDED_ON, problems)]
     assert problems.found == []
-    return [claim for _, claim in claims]
+    return claims
 
 
 def account_rows(path: Path) -> list[Row]:
@@ -30,11 +31,19 @@ def account_rows(path: Path) -> list[Row]:
     return rows
 
 
+def test_a_large_population_is_handed_in_as_several_workbooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = claims_of(write_population(tmp_path, 100, 1))
+    monkeypatch.setattr(population, "_CLAIMS_IN_A_WORKBOOK", 40)
+    files = write_population(tmp_path, 100, 1)
+    assert [path.name for path in files.workbooks] == ["ho-so-huong.xlsx", "ho-so-huong-2.xlsx", "ho-so-huong-3.xlsx"]
+    assert claims_of(files) == whole
+
+
 def test_the_same_seed_writes_the_same_values_and_another_seed_others(tmp_path: Path) -> None:
     first, again, other = (
         write_population(tmp_path / name, 300, seed) for name, seed in (("a", 7), ("b", 7), ("c", 8))
     )
-    assert claims_of(first.awards) == claims_of(again.awards) != claims_of(other.awards)
+    assert claims_of(first) == claims_of(again) != claims_of(other)
     assert first.payout_accounts.read_bytes() == again.payout_accounts.read_bytes()
     assert first.payout_accounts.read_bytes() != other.payout_accounts.read_bytes()
 
@@ -42,7 +51,7 @@ def test_the_same_seed_writes_the_same_values_and_another_seed_others(tmp_path: 
 @pytest.mark.parametrize("payees", [50, 200, 1000])
 def test_every_payee_has_one_account_and_every_misbehaviour_occurs(tmp_path: Path, payees: int) -> None:
     files = write_population(tmp_path, payees, 1)
-    people = {payee.personal_id: payee for claim in claims_of(files.awards) for payee in payees_of(claim)}
+    people = {payee.personal_id: payee for claim in claims_of(files) for payee in payees_of(claim)}
     rows = account_rows(files.payout_accounts)
     assert len(people) == len(rows) == files.payees == payees
     for row in rows:
@@ -60,7 +69,7 @@ def test_every_payee_has_one_account_and_every_misbehaviour_occurs(tmp_path: Pat
 
 
 def test_a_thousand_payees_are_mixed_as_documented(tmp_path: Path) -> None:
-    claims = claims_of(write_population(tmp_path, 1000, 1).awards)
+    claims = claims_of(write_population(tmp_path, 1000, 1))
     payees: Counter[str] = Counter()
     for claim in claims:
         payees[claim.benefit] += len(payees_of(claim))
@@ -72,7 +81,7 @@ def test_a_thousand_payees_are_mixed_as_documented(tmp_path: Path) -> None:
 
 
 def test_ages_and_careers_fit_the_benefit(tmp_path: Path) -> None:
-    for claim in claims_of(write_population(tmp_path, 1000, 2).awards):
+    for claim in claims_of(write_population(tmp_path, 1000, 2)):
         age_in_2026 = 2026 - claim.insured.birth_date.year
         if claim.benefit is Claimed.RUNNING_PENSION:
             assert claim.starts_on is not None
