@@ -34,7 +34,7 @@ from engine.database import require_current_schema
 from engine.errors import ServerUnavailable, WrongInput
 from engine.installation import CALLBACKS, Installation
 from engine.outbox import open_messages
-from engine.portal import beneficiary, employer, finance, online_payment, pages, payout_account, sign_in
+from engine.portal import approval, beneficiary, employer, finance, online_payment, pages, payout_account, sign_in
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -97,7 +97,7 @@ def create_app(installation: Installation) -> FastAPI:
     app.state.notifiers = {}
     app.include_router(api.router)
     app.include_router(callbacks.router, include_in_schema=False)
-    for page in (sign_in, beneficiary, payout_account, employer, online_payment, finance):
+    for page in (sign_in, beneficiary, payout_account, employer, online_payment, finance, approval):
         app.include_router(page.router, include_in_schema=False)
     app.mount(_STATIC, StaticFiles(directory=pages.STATIC), name="static")
     app.get("/healthz", tags=["operation"])(_healthz)

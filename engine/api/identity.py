@@ -2,7 +2,7 @@
 
 A session names a user and is signed by the installation's vault. The database keeps the sessions that were ended by
 signing out until they would have run out by themselves, so that every process refuses a copy of their cookie. Without
-an identity provider, only a database that a demonstration made knows users: one for each role.
+an identity provider, only a database that a demonstration made knows users: one for each role, and each who signs.
 """
 
 import hmac
@@ -32,15 +32,20 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody signed in. `subject` is the person or the employer whose own matters they see; none for staff."""
+    """Somebody signed in. `subject` is the person or the employer whose own matters they see; none for staff.
+
+    `staff` is who signs, as the database knows them; somebody of finance without it sees everything and signs nothing.
+    """
 
     role: Role
     name: str
     subject: UUID | None
+    staff: str | None = None
 
     @property
     def code(self) -> str:
-        return f"{self.role}:{self.subject}" if self.subject else self.role.value
+        named = self.subject or self.staff
+        return f"{self.role}:{named}" if named else self.role.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +119,13 @@ class Scene(StrEnum):
     RETURNED = "returned"
     NOTICE = "notice"
     BOARD = "board"
+    PREPARER = "preparer"
+    APPROVER = "approver"
+    AUTHORISER = "authoriser"
 
 
 def demonstration_users(connection: Connection) -> list[tuple[Scene, User]]:
-    """One user for each role that the demonstration's month has work for, and a payee whose money came back."""
+    """One user for each role that the month has work for, a payee whose money came back, and those who sign."""
     users = [
         (Scene(row.scene), User(Role.BENEFICIARY, row.name, row.person_id))
         for row in connection.execute(
@@ -134,7 +142,14 @@ def demonstration_users(connection: Connection) -> list[tuple[Scene, User]]:
     employer_id = connection.scalar(text("SELECT employer_id FROM engine.notice ORDER BY notice_no LIMIT 1"))
     if employer_id is not None:
         users.append((Scene.NOTICE, user_of(connection, f"{Role.EMPLOYER}:{employer_id}")))
-    return [*users, (Scene.BOARD, User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None))]
+    users.append((Scene.BOARD, User(Role.FINANCE, _FINANCE_NAME, None)))
+    staff = connection.execute(
+        text("SELECT person, name, role FROM engine.staff WHERE active ORDER BY role DESC, person")
+    )
+    return [*users, *((Scene(row.role), User(Role.FINANCE, row.name, None, row.person)) for row in staff)]
+
+
+_FINANCE_NAME = "Phòng Kế hoạch – Tài chính"
 
 
 _EMPLOYER_NAME = """
@@ -147,7 +162,7 @@ def user_of(connection: Connection, user_code: str) -> User:
     role, _, subject = user_code.partition(":")
     match Role(role):
         case Role.FINANCE:
-            return User(Role.FINANCE, "Phòng Kế hoạch – Tài chính", None)
+            return _of_finance(connection, subject)
         case Role.BENEFICIARY:
             name = connection.scalar(
                 text("SELECT name FROM engine.person WHERE person_id = :id"), {"id": UUID(subject)}
@@ -157,3 +172,12 @@ def user_of(connection: Connection, user_code: str) -> User:
     if name is None:
         raise NotFound("this user is no longer known")
     return User(Role(role), name, UUID(subject))
+
+
+def _of_finance(connection: Connection, staff: str) -> User:
+    if not staff:
+        return User(Role.FINANCE, _FINANCE_NAME, None)
+    name = connection.scalar(text("SELECT name FROM engine.staff WHERE person = :person AND active"), {"person": staff})
+    if name is None:
+        raise NotFound("this user is no longer known")
+    return User(Role.FINANCE, name, None, staff)

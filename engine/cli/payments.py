@@ -211,7 +211,7 @@ def run_reissue(
 def run_check(run_code: RunCode, as_json: AsJson = False) -> None:
     """Kiểm tra: how a run differs from last month, and what a signatory should know; exit 1 if something blocks it."""
     with opened() as installation, installation.database.transaction() as connection:
-        limit = gateways.most_vnd(installation.sending(_gateway_of(connection, run_code)).capabilities)
+        limit = gateways.most_vnd_of_run(connection, run_code)
         found = validation.validate(connection, run_code, limit, installation.clock().now())
     if as_json:
         print_json(found.as_json())
@@ -249,6 +249,14 @@ def run_approve(run_code: RunCode, person: As) -> None:
     with opened() as installation, installation.database.transaction(person) as connection:
         level = run.approve(connection, run_code, person, installation.clock().now())
     print(f"{run_code}: {run.LEVELS[level]} {person} has signed")
+
+
+@run_commands.command("send-back")
+def run_send_back(run_code: RunCode, person: As, reason: Annotated[str, typer.Option()]) -> None:
+    """Trả lại: refuses a submitted run; its payments become due again."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        cancelled = run.send_back(connection, run_code, reason, installation.clock().now())
+    print(f"{run_code}: sent back, {cancelled} payments are due again")
 
 
 @run_commands.command("dispatch")

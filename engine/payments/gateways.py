@@ -13,8 +13,9 @@ from engine.people.accounts import wallet_numbers
 from engine.vault import Vault
 from gateways.contract import Capabilities, Instrument
 from gateways.online import OnlineCapabilities, OnlineOperation
+from gateways.providers import capabilities_of as capabilities_of_provider
 from gateways.providers import providers
-from gateways.registry import adapters
+from gateways.registry import adapters, capabilities_of
 from ledger.accounts import open_account
 from ledger.money import Dong
 from reconciliation import intake
@@ -86,6 +87,21 @@ def most_vnd(capabilities: Capabilities | OnlineCapabilities) -> int:
     wallet = Instrument.WALLET in capabilities.instruments
     instrument = Instrument.WALLET if wallet else Instrument.BANK_ACCOUNT
     return capabilities.limit(OnlineOperation.PAYOUT_SUBMIT, instrument).max_vnd
+
+
+def most_vnd_of_run(connection: Connection, run_code: str) -> int:
+    """The most that the gateway of a run pays at once, by its sheet: nothing is opened. Raises `NotFound`."""
+    row = connection.execute(
+        text("""
+            SELECT g.gateway, g.adapter FROM engine.payment p JOIN engine.payment_run r USING (run_id)
+            JOIN engine.gateway g USING (gateway) WHERE r.run_code = :run_code LIMIT 1"""),
+        {"run_code": run_code},
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no payment run {run_code}")
+    if row.adapter in providers():
+        return most_vnd(capabilities_of_provider(row.adapter))
+    return most_vnd(capabilities_of(row.gateway, row.adapter))
 
 
 def pause(connection: Connection, gateway: str, *, paused: bool, reason: str, at: datetime) -> None:

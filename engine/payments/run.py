@@ -30,6 +30,37 @@ from engine.payments.recovery import follow_deductions
 from reconciliation import breaks
 from reconciliation.breaks import BreakClass
 
+
+class SignedAlready(NotAllowed):
+    """Who has signed a run signs no further level of it: maker and checkers are different persons."""
+
+    code = "signed_already"
+
+
+class RoleMayNotSign(NotAllowed):
+    """This level of a run is signed by an active person of another role."""
+
+    code = "role_may_not_sign"
+
+
+class ContentChanged(NotAllowed):
+    """Payments of the run were changed after it was submitted: its signatures are void."""
+
+    code = "content_changed"
+
+
+class ReasonMissing(NotAllowed):
+    """Who sends a run back or holds a payment says why, so that whoever looks next knows."""
+
+    code = "reason_missing"
+
+
+class RunHasMoved(NotAllowed):
+    """Somebody else acted on the run meanwhile; look at it again before acting."""
+
+    code = "run_has_moved"
+
+
 LEVELS = ("preparer", "approver", "authoriser")
 """Who signs: the maker (người lập) is level 0, then the checker (người duyệt) and the authoriser (người chuẩn chi)."""
 
@@ -135,6 +166,33 @@ def cancel(connection: Connection, run_code: str, reason: str, at: datetime) -> 
     return cancelled
 
 
+def send_back(connection: Connection, run_code: str, reason: str, at: datetime) -> int:
+    """Trả lại: an approver or authoriser refuses what was submitted. Its payments become due again, to be planned anew.
+
+    What was signed is never edited: a run that is sent back is cancelled, and the next one has signatures of its own.
+    """
+    require_role(connection, "a submitted run is sent back by an approver or authoriser")
+    _lock(connection, run_code, "submitted")
+    audit.record(connection, "sent_back", run_code, at, reason=reason)
+    return cancel(connection, run_code, reason, at)
+
+
+def require_seen(connection: Connection, run_code: str, state: str, signatures: int) -> None:
+    """Raises `RunHasMoved` unless the run still is as somebody saw it who is about to act; locks it until the end."""
+    row = connection.execute(
+        text("SELECT run_id, state FROM engine.payment_run WHERE run_code = :run_code FOR UPDATE"),
+        {"run_code": run_code},
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no payment run {run_code}")
+    # Counted only once the lock is held: a statement that waited for it would count what stood before.
+    signed = connection.scalar(
+        text("SELECT count(*) FROM engine.run_signature WHERE run_id = :run_id"), {"run_id": row.run_id}
+    )
+    if (row.state, signed) != (state, signatures):
+        raise RunHasMoved(f"run {run_code} is {row.state} with {signed} signatures by now")
+
+
 def show(connection: Connection, run_code: str) -> dict[str, Any]:
     """A run as a person asks for it: its state, who has signed, and where its payments and its money stand."""
     row = connection.execute(
@@ -175,7 +233,7 @@ def require_unchanged(connection: Connection, run_id: UUID, shards: list[int] | 
         {"run_id": run_id, "shards": shards},
     ).one_or_none()
     if changed is not None:
-        raise NotAllowed(
+        raise ContentChanged(
             f"payments of shard {changed.shard} were changed after the run was submitted; its signatures are void"
         )
 
@@ -221,12 +279,12 @@ def _sign(connection: Connection, run_id: UUID, level: int, person: str, at: dat
         )
     except IntegrityError as error:
         if "one_person_one_level" in str(error.orig):
-            raise NotAllowed(
+            raise SignedAlready(
                 f"{person} has signed this run already: maker and checkers are different persons"
             ) from error
         raise NotAllowed(_first_line(error)) from error
     except ProgrammingError as error:
-        raise NotAllowed(_first_line(error)) from error
+        raise RoleMayNotSign(_first_line(error)) from error
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -287,6 +287,50 @@ REFUSALS: Mapping[int, Refusal] = {
         _("Hệ thống đang tạm nghỉ"), _("Cơ sở dữ liệu chưa trả lời. Xin thử lại sau ít phút.")
     ),
 }
+RUN_REFUSALS = {
+    "signed_already": _(
+        "Ông bà đã ký đợt này ở bước khác: người lập, người duyệt và người chuẩn chi phải là ba người khác nhau."
+    ),
+    "role_may_not_sign": _("Bước ký này thuộc vai khác, hoặc quyền ký của ông bà đã thay đổi."),
+    "content_changed": _(
+        "Có khoản chi bị sửa sau khi trình nên các chữ ký không còn hiệu lực. Hãy trả lại đợt để lập lại."
+    ),
+    "run_has_moved": _("Người khác vừa xử lý đợt này. Dưới đây là tình trạng mới; hãy xem lại rồi mới ký."),
+    "reason_missing": _("Hãy ghi lý do để người xem sau được biết."),
+    "not_allowed": _("Không làm được việc này ở tình trạng hiện nay của đợt."),
+}
+RUN_ACTS = {
+    "submit": _("Ký và trình duyệt"),
+    "approve": _("Ký duyệt"),
+    "send_back": _("Trả lại"),
+    "stop": _("Dừng đợt"),
+    "resume": _("Cho đợt đi tiếp"),
+}
+CHANGES = {
+    "new": _("Mới hưởng"),
+    "raised": _("Tăng"),
+    "lowered": _("Giảm"),
+    "unchanged": _("Không đổi"),
+    "died": _("Đã mất"),
+    "suspended": _("Tạm dừng hưởng"),
+    "ended": _("Hết thời hạn hưởng"),
+    "not_payable": _("Chưa có nơi nhận tiền"),
+    "not_planned": _("Chưa lập vào đợt nào"),
+}
+VALIDATION_RULES = {
+    "payee_has_died": _("Người hưởng đã mất trước tháng được chi"),
+    "award_suspended": _("Đang tạm dừng hưởng"),
+    "above_the_gateways_limit": _("Vượt mức một lần chi của ngân hàng"),
+    "benefit_paid_twice_for_a_month": _("Một chế độ chi hai lần cho một tháng"),
+    "account_replaced_or_withdrawn": _("Tài khoản đã được thay hoặc hủy"),
+    "account_said_to_be_anothers": _("Ngân hàng trả lời tài khoản của người khác"),
+    "account_name_is_only_close": _("Tên chủ tài khoản chỉ gần giống"),
+    "account_never_verified": _("Tài khoản chưa được ngân hàng xác nhận"),
+    "account_of_several_payees": _("Một tài khoản nhận cho nhiều người"),
+    "account_was_changed_lately": _("Tài khoản vừa được đổi"),
+    "several_monthly_benefits": _("Một người hưởng nhiều chế độ hằng tháng"),
+    "amount_has_jumped": _("Số tiền thay đổi đột ngột"),
+}
 PARAMETERS = {
     "on": _("Ngày: chọn một ngày có thật, viết năm-tháng-ngày"),
     "run": _("Đợt chi trả: không quá 40 ký tự"),
@@ -299,6 +343,11 @@ PARAMETERS = {
     "bank": _("Ngân hàng: chọn một ngân hàng trong danh sách"),
     "account": _("Số tài khoản: không quá 30 ký tự"),
     "request_no": _("Đề nghị: đi lại từ trang nơi nhận tiền"),
+    "act": _("Việc cần làm: chọn một nút trên trang"),
+    "reason": _("Lý do: không quá 200 ký tự"),
+    "seen_state": _("Tình trạng đã xem: mở lại trang rồi gửi lại"),
+    "seen_signatures": _("Số chữ ký đã xem: mở lại trang rồi gửi lại"),
+    "done": _("Cách mở trang: dùng đường dẫn trên trang trước"),
     "form_token": _("Mã của biểu mẫu: mở lại trang rồi gửi lại"),
 }
 
