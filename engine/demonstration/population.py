@@ -34,7 +34,7 @@ _ACCOUNTS_VALID_FROM = date(2026, 1, 1)
 _FIRST_NEW_PENSION = date(2025, 8, 1)
 _SHARE_NEW_PENSION, _SHARE_SURVIVOR, _SHARE_FUNERAL = 6, 8, 2
 _SHARE_BEFORE_1995 = 6
-_CLAIMS_IN_A_WORKBOOK = 20_000
+_ROWS_IN_A_WORKBOOK = 40_000
 _PER_THOUSAND_REFUSED, _PER_THOUSAND_RETURNED = 10, 8
 
 
@@ -62,9 +62,17 @@ def write_population(directory: Path, payees: int, seed: int) -> PopulationFiles
 
 def _write_workbooks(directory: Path, claims: Sequence[Claim]) -> Iterator[Path]:
     """As many as are needed for each to stay below what a workbook is read with."""
-    for first in range(0, len(claims), _CLAIMS_IN_A_WORKBOOK):
-        path = directory / f"ho-so-huong{f'-{first // _CLAIMS_IN_A_WORKBOOK + 1}' if first else ''}.xlsx"
-        write_claims(path, claims[first : first + _CLAIMS_IN_A_WORKBOOK])
+    parts: list[list[Claim]] = [[]]
+    rows = 0
+    for claim in claims:
+        rows += 1 + len(claim.history) + len(claim.relatives)
+        if rows > _ROWS_IN_A_WORKBOOK:
+            parts.append([])
+            rows = 1 + len(claim.history) + len(claim.relatives)
+        parts[-1].append(claim)
+    for number, part in enumerate(parts, 1):
+        path = directory / f"ho-so-huong{f'-{number}' if number > 1 else ''}.xlsx"
+        write_claims(path, part)
         yield path
 
 
