@@ -329,6 +329,8 @@ VALIDATION_RULES = {
     "account_of_several_payees": _("Một tài khoản nhận cho nhiều người"),
     "account_was_changed_lately": _("Tài khoản vừa được đổi"),
     "several_monthly_benefits": _("Một người hưởng nhiều chế độ hằng tháng"),
+    "authority_ended": _("Ủy quyền hoặc giám hộ không còn hiệu lực"),
+    "received_by_somebody_else": _("Người được ủy quyền hoặc người giám hộ nhận thay"),
     "amount_has_jumped": _("Số tiền thay đổi đột ngột"),
 }
 PARAMETERS = {
