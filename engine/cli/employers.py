@@ -20,7 +20,8 @@ from engine.contributions.collection import (
 from engine.contributions.declaration import import_declaration
 from engine.contributions.declaration_errors import write_errors
 from engine.contributions.declaration_export import export_declaration
-from engine.contributions.employer import import_employers
+from engine.contributions.declaration_returns import handled, note_return
+from engine.contributions.employer import employer_on, import_employers
 from engine.contributions.notices import notice_document, notice_pdf, write_notice
 from engine.contributions.recording import certificate
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
@@ -28,7 +29,7 @@ from engine.contributions.register import participants_of, write_register
 from engine.contributions.results import results_of, write_results
 from engine.contributions.suspense import list_unidentified, propose_employer
 from engine.contributions.unchanged import declare_shard
-from engine.errors import WrongInput
+from engine.errors import NotFound, WrongInput
 from engine.law.parameters import Parameters
 from engine.payments.refunds import give_up_refund, plan_refunds
 from engine.people.accounts import Account
@@ -39,6 +40,7 @@ refund_commands = typer.Typer(no_args_is_help=True, help="Hoàn trả tiền đ�
 suspense_commands = typer.Typer(no_args_is_help=True, help="Khoản thu chờ xử lý.")
 collection_commands = typer.Typer(no_args_is_help=True, help="Tài khoản chuyên thu.")
 app = typer.Typer()
+_MOST_LISTED = 1_000
 _OPEN_ONE = "open one with `thuchi collection-account open`"
 
 
@@ -117,22 +119,25 @@ def declaration_import(
     as_json: AsJson = False,
 ) -> None:
     """Nhận tờ khai: accepts a month of one employer (D02-LT) with its dues and notice, or nothing at all."""
-    with opened() as installation, installation.database.transaction(person) as connection:
+    with opened() as installation:
         at = installation.clock().now()
         try:
-            result = import_declaration(
-                connection,
-                installation.vault,
-                file,
-                at,
-                changes_only=changes,
-                decided_on=decided_on.date() if decided_on else None,
-            )
+            with installation.database.transaction(person) as connection:
+                result = import_declaration(
+                    connection,
+                    installation.vault,
+                    file,
+                    at,
+                    changes_only=changes,
+                    decided_on=decided_on.date() if decided_on else None,
+                )
+                unpayable = notices_without_account(connection)
         except WrongInput as refused:
             if errors is not None:
                 write_errors(file, errors, refused.problems, at)
+            with installation.database.transaction(person) as connection:
+                note_return(connection, file, refused.problems, at, changes_only=changes)
             raise
-        unpayable = notices_without_account(connection)
     told = asdict(result)
     notes = [] if as_json else told.pop("notes")
     print_result(told, as_json)
@@ -172,6 +177,20 @@ def declaration_export(
         made_at = installation.clock().now()
         staff = export_declaration(connection, installation.vault, unit_code, month.date(), output, made_at)
     print_result({"unit_code": unit_code, "staff": staff, "file": str(output)}, as_json)
+
+
+@declaration_commands.command("list")
+def declaration_list(unit_code: str, as_json: AsJson = False) -> None:
+    """Tờ khai đã nộp: what an employer handed in, accepted or returned with its reasons, the latest first."""
+    with opened() as installation, installation.database.transaction() as connection:
+        employer = employer_on(connection, unit_code, day_of(installation, None))
+        if employer is None:
+            raise NotFound(f"there is no employer {unit_code}")
+        rows = [asdict(one) for one in handled(connection, employer.employer_id, limit=_MOST_LISTED)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(unit_code, [{key: row[key] for key in row if key != "problems"} for row in rows])
 
 
 @declaration_commands.command("show")

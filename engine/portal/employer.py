@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from engine.api.asking import Employer, Reading, TheInstallation, TheSession
 from engine.api.contributions import NoticeSummary, list_corrections, list_notices, list_receipts, show_notice
+from engine.contributions.declaration_returns import handled
 from engine.contributions.employer import employer_on
 from engine.contributions.lateness import months_owed
 from engine.contributions.notices import Position, notice_pdf, position
@@ -66,6 +67,7 @@ def show_account(
             (chart_code, statement(connection, f"{chart_code}.{unit_code}", Window(since=since), limit=_LINES_SHOWN))
             for chart_code in wording.EMPLOYER_ACCOUNTS
         ],
+        declarations=handled(connection, employer_id, limit=_SHOWN),
         corrections=list_corrections(connection, employer_id, limit=_SHOWN),
         owed=months_owed(connection, employer_id, today, Parameters.load()),
         today=today,

@@ -282,6 +282,12 @@ def test_cells_are_read_as_offices_write_them(tmp_path: Path, column: str, cell:
     assert read[column] == good
 
 
+@pytest.mark.parametrize("cell", ["09/2026", "9-2026", "Tháng 09/2026", "tháng 9.2026", "T9/2026", date(2026, 9, 1)])
+def test_a_month_is_read_as_offices_write_it(tmp_path: Path, cell: object) -> None:
+    ((_, worker),) = _read(_book(tmp_path / "a.xlsx", _form(_worker(1, c14=cell)))).workers
+    assert worker.from_month == date(2026, 9, 1)
+
+
 @pytest.mark.parametrize(
     ("column", "cell"),
     [

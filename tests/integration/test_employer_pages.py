@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from engine.api.identity import COOKIE, Role, Session, User
 from engine.clock import VIET_NAM, Clock
+from engine.contributions.declaration_returns import note_return
 from engine.contributions.lateness import urge
 from engine.contributions.refunds import request_refund
 from engine.database import Database
@@ -70,6 +71,8 @@ def test_the_statement_of_account_is_the_ledgers_own(site: Site) -> None:
         urge(connection, date(2026, 12, 4), AT, Parameters.load())
     raised = replace(site.world.worker(0, 12_000_000), from_month=OCTOBER)
     site.world.declare(NOVEMBER, AT, [raised], changes_only=True)
+    with site.world.database.transaction("lan") as connection:
+        note_return(connection, site.world.directory / f"{OCTOBER}.xlsx", ["row 7: is wrong"], AT)
     user = _employer(site)
     page = site.page(user, "/employer/account")
     for words in (
@@ -83,6 +86,8 @@ def test_the_statement_of_account_is_the_ledgers_own(site: Site) -> None:
     assert "TZ0001Z/2026-10/2" in page
     assert "640.000" in page
     assert "/employer/account/c83a" in page
+    assert "Đã tiếp nhận" in page
+    assert "Trả lại, 1 lỗi" in page
     book = site.client.get("/employer/account/c83a").content
     (sheet,) = CalamineWorkbook.from_filelike(BytesIO(book)).sheet_names
     assert sheet == "C83a-HD"
