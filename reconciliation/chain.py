@@ -59,6 +59,8 @@ class Place:
     """The very same statement has been told, in another file."""
     skips_a_number: bool
     """The bank numbers its statements, and one between the one before it and this one has not come."""
+    overlaps: bool
+    """Statements that were accepted tell of its days as well."""
 
     def joins(self, before_vnd: int, after_vnd: int) -> bool:
         """Whether something new with these two balances fits in here, so that nothing is missing on either side."""
@@ -96,7 +98,7 @@ WITH RECURSIVE earlier AS (
 ), numbered AS (
     -- Statements of a day and those of longer periods are numbered apart.
     SELECT s.sequence, s.to_on FROM reconciliation.statement s
-    WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting' AND s.sequence IS NOT NULL
+    WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting' AND s.sequence > 0
         AND (s.from_on = s.to_on) = (CAST(:from_on AS date) = :to_on) AND ({order_of("s")}) <= ({_HERE})
     ORDER BY {LAST_FIRST} LIMIT 1
 )
@@ -107,7 +109,7 @@ SELECT
     EXISTS (SELECT FROM path JOIN later ON later.opening_vnd = path.vnd) AS leads_on,
     EXISTS (
         SELECT FROM reconciliation.statement s
-        WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting'
+        WHERE s.own_account_id = :own_account_id AND s.state IN ('accepted', 'repeated')
             AND (s.from_on, s.to_on, s.opening_vnd, s.closing_vnd) = (:from_on, :to_on, :opening_vnd, :closing_vnd)
             -- A bank that numbers its statements tells two of them apart; any other makes up an id for each export.
             AND (s.bank_id IS NOT DISTINCT FROM CAST(:bank_id AS text)
@@ -115,10 +117,19 @@ SELECT
             AND s.page IS NOT DISTINCT FROM CAST(:page AS integer)
     ) AS told_before,
     coalesce((
-        SELECT CAST(:sequence AS integer) <> 1
-            AND CAST(:sequence AS integer) - n.sequence NOT IN (0, 1, CAST(:to_on AS date) - n.to_on)
+        -- A lower number begins anew. Some banks number by days, some by the day itself.
+        SELECT CAST(:sequence AS integer) > n.sequence + 1
+            AND CAST(:sequence AS integer) - n.sequence <> CAST(:to_on AS date) - n.to_on
+            AND CAST(:sequence AS text) <> ALL (ARRAY[
+                to_char(CAST(:to_on AS date), 'YYYYMMDD'), to_char(CAST(:to_on AS date), 'YYMMDD'),
+                to_char(CAST(:to_on AS date), 'FMMMDD'), to_char(CAST(:to_on AS date), 'YYDDD')])
         FROM numbered n
-    ), false) AS skips_a_number
+    ), false) AS skips_a_number,
+    EXISTS (
+        SELECT FROM reconciliation.statement s
+        WHERE s.own_account_id = :own_account_id AND s.state = 'accepted'
+            AND s.to_on >= :from_on AND s.from_on <= :to_on
+    ) AS overlaps
 FROM reconciliation.own_account a WHERE a.own_account_id = :own_account_id
 """
 )

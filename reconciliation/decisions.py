@@ -33,7 +33,7 @@ class DecisionKind(StrEnum):
     REPLACE = "replace"
     """Of two files that tell one day the later holds."""
     KEEP = "keep"
-    """Of two files that tell one day the earlier holds."""
+    """Of two files that tell one day the earlier holds; of a statement that waits nothing is taken up."""
 
 
 class DecisionRefused(ReconciliationError):
@@ -106,15 +106,16 @@ def prepare_close_gap(connection: Connection, break_id: int, reason: str, person
 def prepare_choice(
     connection: Connection, break_id: int, kind: DecisionKind, reason: str, person: str, at: datetime
 ) -> int:
-    """Proposes which of two files holds that tell one day: the later (`replace`) or the earlier (`keep`)."""
-    found = connection.scalar(
-        text(
-            "SELECT count(*) FROM reconciliation.break WHERE break_id = :break_id AND class = 'statement_reissued' "
-            "AND closed_on IS NULL"
-        ),
+    """Proposes which of two files holds that tell one day: the later (`replace`) or the earlier (`keep`).
+
+    `keep` also leaves out a statement that waits and never ought to have come: of a time before our books began, or
+    replaced by a corrected one.
+    """
+    break_class = connection.scalar(
+        text("SELECT class FROM reconciliation.break WHERE break_id = :break_id AND closed_on IS NULL"),
         {"break_id": break_id},
     )
-    if not found:
+    if break_class != "statement_reissued" and (break_class, kind) != ("statement_gap", DecisionKind.KEEP):
         raise DecisionRefused(f"break {break_id} is no statement that waits beside an earlier one")
     return _prepare(connection, kind, reason, person, at, 0, break_id=break_id)
 
@@ -160,7 +161,10 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
         case DecisionKind.CLOSE_GAP:
             _close_gap(connection, decision, at)
             return Decided(decision_id, kind, 0, None, None, None)
-        case DecisionKind.REPLACE | DecisionKind.KEEP:
+        case DecisionKind.KEEP:
+            _keep(connection, decision, at)
+            return Decided(decision_id, kind, 0, None, None, None)
+        case DecisionKind.REPLACE:
             _close(connection, decision, at)
             return Decided(decision_id, kind, 0, None, None, None)
         case DecisionKind.UNDO:
@@ -283,13 +287,42 @@ def _close(connection: Connection, decision: Row[Any], at: datetime) -> None:
 
 def _close_gap(connection: Connection, decision: Row[Any], at: datetime) -> None:
     """The statement after the gap is taken up, and those that have waited behind it; they are to be matched."""
-    own_account_id: int = connection.execute(
-        text(
-            "UPDATE reconciliation.statement s SET gap_decision_id = :decision_id FROM reconciliation.break b "
-            "WHERE b.break_id = :break_id AND s.statement_id = b.statement_id RETURNING s.own_account_id"
-        ),
-        {"decision_id": decision.decision_id, "break_id": decision.break_id},
-    ).scalar_one()
+    waiting = _waiting(connection, decision)
+    connection.execute(
+        text("UPDATE reconciliation.statement SET gap_decision_id = :decision_id WHERE statement_id = :statement_id"),
+        {"decision_id": decision.decision_id, "statement_id": waiting.statement_id},
+    )
     _close(connection, decision, at)
-    chain.lock_accounts(connection, [own_account_id])
-    intake.take_up(connection, [own_account_id], day_of(at))
+    intake.take_up(connection, [waiting.own_account_id])
+    chain.keep_gaps(connection, [waiting.own_account_id], day_of(at))
+
+
+def _keep(connection: Connection, decision: Row[Any], at: datetime) -> None:
+    """Of two files the earlier holds; or nothing of a statement that waits is taken up."""
+    break_class = connection.scalar(
+        text("SELECT class FROM reconciliation.break WHERE break_id = :break_id"), {"break_id": decision.break_id}
+    )
+    if break_class == "statement_gap":
+        waiting = _waiting(connection, decision)
+        intake.leave_out(connection, waiting.statement_id, decision.decision_id)
+        intake.take_up(connection, [waiting.own_account_id])
+        chain.keep_gaps(connection, [waiting.own_account_id], day_of(at))
+    _close(connection, decision, at)
+
+
+def _waiting(connection: Connection, decision: Row[Any]) -> Row[Any]:
+    """The statement behind a gap, and its account; nobody else loads statements of that until the end."""
+    row = connection.execute(
+        text(
+            "SELECT s.statement_id, s.own_account_id FROM reconciliation.break b "
+            "JOIN reconciliation.statement s USING (statement_id) WHERE b.break_id = :break_id"
+        ),
+        {"break_id": decision.break_id},
+    ).one()
+    chain.lock_accounts(connection, [row.own_account_id])
+    state = connection.scalar(
+        text("SELECT state FROM reconciliation.statement WHERE statement_id = :statement_id"), row._asdict()
+    )
+    if state != "waiting":
+        raise DecisionRefused(f"the statement of break {decision.break_id} waits no more")
+    return row

@@ -114,18 +114,19 @@ def load_statement(
         return _first_intake(connection, sha256)
     accounts = sorted({arrived.link.own_account_id for arrived in staging.arrived})
     chain.lock_accounts(connection, accounts)
-    breaks = _store_all(connection, file, staging.arrived)
+    moved: set[int] = set()
+    breaks = _store_all(connection, file, staging.arrived, moved)
     if breaks:
         return Intake(file.file_id, False, 0, 0, 0, breaks)
-    take_up(connection, accounts, file.on)
+    take_up(connection, sorted(moved))
+    chain.keep_gaps(connection, accounts, file.on)
     return replace(_first_intake(connection, sha256), already=False)
 
 
-def take_up(connection: Connection, own_account_ids: list[int], on: date) -> None:
-    """Accepts what has waited and whose turn has come, in the order of the chain, and keeps the breaks of the gaps."""
+def take_up(connection: Connection, own_account_ids: list[int]) -> None:
+    """Accepts what has waited and whose turn has come, in the order of the chain."""
     while any(_take_up_next(connection, own_account_id) for own_account_id in own_account_ids):
         pass
-    chain.keep_gaps(connection, own_account_ids, on)
 
 
 def _take_up_next(connection: Connection, own_account_id: int) -> bool:
@@ -143,6 +144,13 @@ def _take_up_next(connection: Connection, own_account_id: int) -> bool:
             connection.execute(_FORGET, {"statement_id": statement_id})
             accepted = True
     return accepted
+
+
+def leave_out(connection: Connection, statement_id: int, decision_id: int) -> None:
+    """Nothing of a statement that waits is taken up, by the decision of two persons."""
+    values = {"statement_id": statement_id, "decision_id": decision_id, "state": Turn.LEFT_OUT}
+    connection.execute(_LEAVE_OUT, values)
+    connection.execute(_FORGET, values)
 
 
 def _is_known(connection: Connection, sha256: bytes) -> bool:
@@ -221,6 +229,10 @@ _SET_LINES_ASIDE = text(
     f"SELECT :statement_id, {', '.join(COLUMNS[1:])} FROM {STAGED} WHERE statement_no = :statement_no"
 )
 _FORGET = text(f"DELETE FROM {_SET_ASIDE} WHERE statement_no = :statement_id")
+_LEAVE_OUT = text(
+    "UPDATE reconciliation.statement SET state = :state, gap_decision_id = :decision_id "
+    "WHERE statement_id = :statement_id"
+)
 _INSERT_ENTRIES = (
     TOLD_AND_KNOWN
     + """
@@ -229,10 +241,11 @@ INSERT INTO reconciliation.statement_entry
     entry_reference, payment_info_id, message_id, transaction_code, reversal, batch_count, place, text_ciphertext)
 SELECT
     :statement_id, entry_no, :own_account_id, sign, amount_vnd, booked_on, value_on, bank_reference,
-    occurrences + turn - CASE WHEN :follows THEN 0 ELSE known_entries END,
+    occurrences + turn
+        - CASE WHEN :follows OR (:numbered_only AND bank_reference IS NULL) THEN 0 ELSE known_entries END,
     entry_reference, payment_info_id, message_id, transaction_code, reversal, batch_count, place, text_ciphertext
 FROM line
-WHERE :follows OR turn > known_entries
+WHERE :follows OR turn > known_entries OR (:numbered_only AND bank_reference IS NULL)
 """
 )
 _INSERT_ITEMS = """
@@ -250,14 +263,19 @@ ORDER BY l.entry_no, l.detail_no
 """
 
 
-def _store_all(connection: Connection, file: _File, staged: list[Arrived]) -> tuple[int, ...]:
-    """Stores every statement of a file, or none: then these are the breaks that it waits for."""
+def _store_all(connection: Connection, file: _File, staged: list[Arrived], moved: set[int]) -> tuple[int, ...]:
+    """Stores every statement of a file, or none: then these are the breaks that it waits for.
+
+    `moved` takes the accounts on which the turn of what has waited may have come.
+    """
     savepoint = connection.begin_nested()
     problems: list[Problem] = []
     waiting: list[_Waiting] = []
     for arrived in sorted(staged, key=lambda arrived: (arrived.link.order, arrived.statement_no)):
         try:
-            _store(connection, file, arrived)
+            judgement = _store(connection, file, arrived)
+            if judgement.turn is not Turn.WAITING or judgement.amid_accepted:
+                moved.add(arrived.link.own_account_id)
         except StatementRefused as refused:
             problems.extend(refused.problems)
         except _Waiting as found:
@@ -273,7 +291,7 @@ def _store_all(connection: Connection, file: _File, staged: list[Arrived]) -> tu
     return reissues.waiting(connection, file.file_id)
 
 
-def _store(connection: Connection, file: _File, arrived: Arrived) -> None:
+def _store(connection: Connection, file: _File, arrived: Arrived) -> Judgement:
     """Stores one statement with its new entries, or sets it aside, or says what it contradicts or waits for."""
     link, told = arrived.link, Told(STAGED, arrived.statement_no)
     judgement, decision_id = turn.judge(connection, link, told), None
@@ -286,9 +304,9 @@ def _store(connection: Connection, file: _File, arrived: Arrived) -> None:
         inside=judgement.inside,
     )
     if reissue is not None:
-        decision_id = _make_room(connection, file, reissue, turn.judge(connection, link, told, gap_decided=True))
+        decision_id = _make_room(connection, file, reissue, turn.judge(connection, link, told, replaces=True))
         # What two persons have decided leaves no gap, whatever the balances.
-        judgement = turn.judge(connection, link, told, gap_decided=True)
+        judgement = turn.judge(connection, link, told, replaces=True)
     elif judgement.contradicts:
         raise StatementRefused([_contradiction(arrived, judgement)])
     values = {**asdict(link), "statement_no": arrived.statement_no, "file_id": file.file_id, "decision_id": decision_id}
@@ -298,12 +316,13 @@ def _store(connection: Connection, file: _File, arrived: Arrived) -> None:
         connection.execute(_SET_LINES_ASIDE, {"statement_id": statement_id, "statement_no": arrived.statement_no})
     elif judgement.turn is Turn.ACCEPTED:
         _store_lines(connection, statement_id, link, told, judgement)
+    return judgement
 
 
 def _store_lines(connection: Connection, statement_id: int, link: Link, told: Told, judgement: Judgement) -> None:
     """The new lines of an accepted statement become entries, with what can be matched of each."""
     values = {**asdict(link), "statement_id": statement_id, "statement_no": told.statement_no}
-    values["follows"] = judgement.follows
+    values |= {"follows": judgement.follows, "numbered_only": judgement.numbered_only}
     connection.execute(text(_INSERT_ENTRIES.format(table=told.table)), values)
     connection.execute(text(_INSERT_ITEMS.format(table=told.table)), values)
 

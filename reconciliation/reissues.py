@@ -26,7 +26,7 @@ slot AS (
             OR coalesce(s.bank_id = CAST(:bank_id AS text), false) AS same_number
     FROM reconciliation.statement s
     JOIN reconciliation.statement_file f USING (file_id)
-    WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting'
+    WHERE s.own_account_id = :own_account_id AND s.state IN ('accepted', 'repeated')
         AND (s.from_on, s.to_on) = (:from_on, :to_on)
         AND s.page IS NOT DISTINCT FROM CAST(:page AS integer)
         AND coalesce(nullif(s.sequence, 0) = nullif(CAST(:sequence AS integer), 0), true)

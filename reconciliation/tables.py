@@ -118,7 +118,7 @@ statement = Table(
     # Its place among the accepted statements of the account, in the order in which their lines were taken up.
     Column("accepted_no", Integer),
     Column("matched_run_id", BigInteger, ForeignKey("reconciliation.matching_run.run_id", use_alter=True)),
-    CheckConstraint("state IN ('accepted', 'repeated', 'waiting')"),
+    CheckConstraint("state IN ('accepted', 'repeated', 'waiting', 'left_out')"),
     CheckConstraint("(state = 'accepted') = (accepted_no IS NOT NULL)"),
     CheckConstraint("matched_run_id IS NULL OR state = 'accepted'"),
     CheckConstraint("from_on <= to_on"),

@@ -7,8 +7,9 @@ told before must begin at a balance that the account has had, and what is new mu
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from reconciliation import chain
 from reconciliation.chain import Link
@@ -23,6 +24,8 @@ class Turn(StrEnum):
     """All that it tells was told before."""
     WAITING = "waiting"
     """Something before it has not come."""
+    LEFT_OUT = "left_out"
+    """Two persons have decided that nothing of it is taken up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Judgement:
     """It tells a stretch of what was told, from one balance that the account has had to another."""
     repeated_vnd: int = 0
     repeated_entries: int = 0
+    numbered_only: bool = False
+    """Of its entries only those that carry the bank's own number can have been told before."""
+    amid_accepted: bool = False
+    """Some that were accepted come after it, up to which one that waits may lead now."""
     new_places: tuple[str, ...] = ()
     """Where its new entries stand, the first twenty."""
 
@@ -101,6 +108,9 @@ SELECT
     count(*) FILTER (WHERE turn <= known_entries AND bank_reference IS NULL) AS unnumbered,
     coalesce(sum(CASE sign WHEN 'credit' THEN amount_vnd ELSE -amount_vnd END)
         FILTER (WHERE turn <= known_entries), 0)::bigint AS repeated_vnd,
+    coalesce(sum(CASE sign WHEN 'credit' THEN amount_vnd ELSE -amount_vnd END)
+        FILTER (WHERE turn <= known_entries AND bank_reference IS NOT NULL), 0)::bigint AS numbered_vnd,
+    coalesce((SELECT sum(entries) FROM known), 0) AS known,
     (array_agg(place ORDER BY entry_no) FILTER (WHERE turn > known_entries))[1:20] AS new_places,
     EXISTS (SELECT FROM balance WHERE vnd = :opening_vnd) AS opens_at_a_known_balance,
     EXISTS (SELECT FROM balance WHERE vnd = :closing_vnd) AS closes_at_a_known_balance
@@ -109,15 +119,22 @@ FROM line
 )
 
 
-def judge(connection: Connection, link: Link, told: Told, *, gap_decided: bool = False) -> Judgement:
-    """What is to become of a statement now. `gap_decided`: two persons decided to go on without what is missing."""
+def judge(
+    connection: Connection, link: Link, told: Told, *, gap_decided: bool = False, replaces: bool = False
+) -> Judgement:
+    """What is to become of a statement now.
+
+    Two persons decided to go on without what is missing before it (`gap_decided`), or that it holds in place of an
+    earlier one that tells the same days (`replaces`).
+    """
     place = chain.place_of(connection, link)
-    if not place.told_before and not gap_decided and place.joins(link.opening_vnd, link.closing_vnd):
+    decided = gap_decided or replaces
+    joins = not place.told_before and not decided and place.joins(link.opening_vnd, link.closing_vnd)
+    compared = None if joins and not place.overlaps else _compare(connection, link, told)
+    if compared is None or (joins and not _is_told_again(link, compared)):
         turn = Turn.WAITING if place.skips_a_number else Turn.ACCEPTED
-        return Judgement(turn, follows=True, told_before=False, contradicts=False)
-    compared = connection.execute(
-        text(_COMPARED.format(table=told.table)), {**asdict(link), "statement_no": told.statement_no}
-    ).one()
+        amid = place.opening_after_vnd is not None
+        return Judgement(turn, follows=True, told_before=False, contradicts=False, amid_accepted=amid)
     new = compared.told - compared.repeated
     # Equal amounts alone do not tell that an entry was told before: the bank's own number for it does, or the balance.
     surely_repeated = compared.repeated > 0 and (compared.unnumbered == 0 or compared.opens_at_a_known_balance)
@@ -125,19 +142,41 @@ def judge(connection: Connection, link: Link, told: Told, *, gap_decided: bool =
         place.balance_before_vnd is None and place.opening_after_vnd == link.closing_vnd - compared.repeated_vnd
     )
     nothing_told = compared.told == 0 and (place.told_before or compared.opens_at_a_known_balance)
-    if gap_decided or (new > 0 and room and (surely_repeated or compared.repeated == 0)):
+    if decided or (new > 0 and room and (surely_repeated or compared.repeated == 0)):
         turn = Turn.ACCEPTED
     elif new == 0 and (surely_repeated or nothing_told):
         turn = Turn.REPEATED
     else:
         turn = Turn.WAITING
+    numbered_only = gap_decided and not compared.opens_at_a_known_balance
     return Judgement(
         turn,
         follows=False,
         told_before=place.told_before,
         contradicts=turn is Turn.WAITING and surely_repeated,
         inside=new == 0 and compared.opens_at_a_known_balance and compared.closes_at_a_known_balance,
-        repeated_vnd=compared.repeated_vnd,
+        repeated_vnd=compared.numbered_vnd if numbered_only else compared.repeated_vnd,
         repeated_entries=compared.repeated,
+        numbered_only=numbered_only,
+        amid_accepted=place.opening_after_vnd is not None,
         new_places=tuple(compared.new_places or ()),
     )
+
+
+def _compare(connection: Connection, link: Link, told: Told) -> Row[Any]:
+    """The lines of a statement beside the entries of its days."""
+    return connection.execute(
+        text(_COMPARED.format(table=told.table)), {**asdict(link), "statement_no": told.statement_no}
+    ).one()
+
+
+def _is_told_again(link: Link, compared: Row[Any]) -> bool:
+    """Whether a statement that joins on by its balances tells again what left the balance as it was.
+
+    A payment that came back on its day does. Then the bank's own numbers of the entries decide; where it gives none, a
+    statement of several days, or without a number, that tells every entry of its days tells them again.
+    """
+    if not compared.repeated or compared.repeated_vnd:
+        return False
+    tells_its_days = not link.sequence or link.from_on < link.to_on
+    return compared.unnumbered == 0 or (tells_its_days and compared.known == compared.repeated)

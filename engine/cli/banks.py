@@ -103,7 +103,7 @@ def statement_replace(break_id: int, person: As, reason: Reason, as_json: AsJson
 
 @statement_commands.command("keep")
 def statement_keep(break_id: int, person: As, reason: Reason, as_json: AsJson = False) -> None:
-    """Proposes that of two files that tell one day the earlier holds; the later is then refused for good."""
+    """Proposes that of two files that tell one day the earlier holds, or to leave out one that waits for good."""
     _propose(break_id, DecisionKind.KEEP, person, reason, as_json=as_json)
 
 

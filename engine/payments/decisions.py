@@ -25,13 +25,13 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
         case DecisionKind.FORCE:
             if decided.run_id is not None:
                 apply_matches(connection, decided.run_id, at)
-        case DecisionKind.CLOSE_GAP:
+        case DecisionKind.CLOSE_GAP | DecisionKind.KEEP:
             apply_runs(connection, matching.match_again(connection, at), at)
         case DecisionKind.WRITE_OFF:
             _write_off(connection, decided, at)
         case DecisionKind.UNDO:
             _reverse(connection, decided, at)
-        case DecisionKind.REPLACE | DecisionKind.KEEP:
+        case DecisionKind.REPLACE:
             pass  # the file is imported again and finds what was decided
     audit.record(connection, "decision_approved", f"decision {decision_id}", at, kind=decided.kind.value)
     return decided
