@@ -2,14 +2,15 @@
 
 What is to be told follows from what is on record, so it can be looked for at any time. Messages leave through the
 outbox and a sender that can be exchanged; the one here writes files for whoever runs a gateway of short messages. A
-sender may get a message twice after a crash, always under the same number. What passes a day's quota waits.
+sender may get a message twice after a crash, always under the same number. What passes a day's quota waits for the next
+news, which a statement brings every day.
 """
 
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ import yaml
 from sqlalchemy import Connection, text
 
 from engine import audit, outbox
-from engine.clock import business_date
+from engine.clock import VIET_NAM, business_date
 from engine.database import Database
 from engine.vault import Vault
 
@@ -27,8 +28,6 @@ SEND_NOTIFICATIONS = "send_notifications"
 _NEWS_DAYS = 7
 """What happened longer ago is no news."""
 _AT_ONCE = 1000
-_NEXT_TRY_SECONDS = 3600
-"""Until the quota is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,16 @@ def note_news(connection: Connection, at: datetime, *kinds: str) -> int:
 
     Of every kind, or of those named: who has just done something looks for its news alone.
     """
-    news = " UNION ALL ".join(_NEWS[kind] for kind in kinds or _NEWS)
+    return _note(connection, " UNION ALL ".join(_NEWS[kind] for kind in kinds or _NEWS), at)
+
+
+def note_settled(connection: Connection, at: datetime) -> int:
+    """Notes what a statement has just shown as paid or returned (`proven`), in one statement for however many."""
+    return _note(connection, _PROVEN, at)
+
+
+def _note(connection: Connection, news: str, at: datetime) -> int:
+    parameters = {"at": at} | ({"since": at - timedelta(days=_NEWS_DAYS)} if ":since" in news else {})
     noted = connection.execute(
         text(f"""
             INSERT INTO engine.notification (person_id, event, subject, month, noted_at)
@@ -77,13 +85,22 @@ def note_news(connection: Connection, at: datetime, *kinds: str) -> int:
                 SELECT FROM engine.vital_event v WHERE v.person_id = q.person_id AND upper_inf(v.recorded_during))
             ORDER BY n.event, n.subject
             ON CONFLICT (event, subject) DO NOTHING"""),
-        {"at": at, "since": at - timedelta(days=_NEWS_DAYS)},
+        parameters,
     ).rowcount
-    if noted:
+    if noted or connection.scalar(text(_ANY_WAITING)):
         outbox.put(connection, SEND_NOTIFICATIONS, str(uuid4()))
+    if noted:
         audit.record(connection, "notifications_noted", business_date(at).isoformat(), at, notifications=noted)
     return noted
 
+
+_ANY_WAITING = "SELECT EXISTS (SELECT FROM engine.notification WHERE sent_at IS NULL)"
+
+_PROVEN = """
+    SELECT p.person_id, CASE p.state WHEN 'settled' THEN 'paid' ELSE 'returned' END AS event, p.reference AS subject,
+        p.entitled_month AS month
+    FROM (SELECT DISTINCT reference FROM proven) m JOIN engine.payment p USING (reference)
+    WHERE p.state IN ('settled', 'returned') AND p.person_id IS NOT NULL"""
 
 # Each gives person_id, event, subject, month of what happened after :since.
 _NEWS = {
@@ -114,10 +131,18 @@ _NEWS = {
 
 
 def send_notifications(database: Database, vault: Vault, sender: MessageSender, message_id: int, at: datetime) -> None:
-    """Works an outbox message: hands on what waits, within the day's quota; what passes it is tried again later."""
+    """Works an outbox message: hands on what waits, within the day's quota; what passes it waits for the next news."""
+    after = 0
     while True:
         with database.transaction() as connection:
-            rows = connection.execute(text(_WAITING), _within(at)).all()
+            # Two workers would hand on the same ones, and each believe in the whole of the quota.
+            connection.execute(text(_ONE_AT_A_TIME), {"of": SEND_NOTIFICATIONS})
+            looked = connection.execute(text(_WAITING), _within(at) | {"after": after}).all()
+            if not looked:
+                outbox.finish(connection, message_id)
+                return
+            after = looked[-1].notification_no
+            rows = [row for row in looked if row.may_go]
             messages = [
                 Message(
                     row.notification_no,
@@ -132,36 +157,28 @@ def send_notifications(database: Database, vault: Vault, sender: MessageSender, 
                     text("UPDATE engine.notification SET sent_at = :at WHERE notification_no = ANY(:numbers)"),
                     {"at": at, "numbers": [message.number for message in messages]},
                 )
-                continue
-            waiting = connection.scalar(text("SELECT EXISTS (SELECT FROM engine.notification WHERE sent_at IS NULL)"))
-            if waiting:
-                outbox.postpone(connection, message_id, _NEXT_TRY_SECONDS)
-            else:
-                outbox.finish(connection, message_id)
-            return
 
 
-# The oldest first; of each person no more than the quota leaves today, and no more than it leaves in all.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(:of, 0))"
+
+# The oldest first; of each person no more than the quota leaves today, and no more than it leaves in all. Only as many
+# are looked at as are handed on at once, however many wait.
 _WAITING = """
-    WITH today AS (
-        SELECT person_id, count(*) AS sent FROM engine.notification
-        WHERE (sent_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date = :on GROUP BY person_id
-    ), placed AS (
-        SELECT n.*, coalesce(today.sent, 0)
-            + row_number() OVER (PARTITION BY n.person_id ORDER BY n.notification_no) AS place
-        FROM engine.notification n LEFT JOIN today USING (person_id) WHERE n.sent_at IS NULL
-    )
-    SELECT placed.notification_no, placed.event, placed.month, q.phone_ciphertext
-    FROM placed JOIN engine.person q USING (person_id)
-    WHERE place <= :to_a_person
-    ORDER BY notification_no
-    LIMIT least(:at_once, greatest(0, :in_all - (SELECT coalesce(sum(sent), 0) FROM today)))"""
+    SELECT n.notification_no, n.event, n.month, q.phone_ciphertext,
+        (SELECT count(*) FROM engine.notification t WHERE t.person_id = n.person_id AND t.sent_at >= :today)
+        + (SELECT count(*) FROM engine.notification e WHERE e.person_id = n.person_id AND e.sent_at IS NULL
+            AND e.notification_no <= n.notification_no) <= :to_a_person AS may_go
+    FROM (SELECT * FROM engine.notification WHERE sent_at IS NULL AND notification_no > :after ORDER BY notification_no
+          LIMIT least(:at_once, greatest(0, :in_all - (
+              SELECT count(*) FROM engine.notification WHERE sent_at >= :today)))) n
+    JOIN engine.person q USING (person_id)
+    ORDER BY n.notification_no"""
 
 
 def _within(at: datetime) -> dict[str, Any]:
     quota = _content()["quota"]
     return {
-        "on": business_date(at),
+        "today": datetime.combine(business_date(at), time.min, VIET_NAM),
         "to_a_person": quota["to_a_person_a_day"],
         "in_all": quota["in_all_a_day"],
         "at_once": _AT_ONCE,

@@ -17,7 +17,7 @@ from engine import audit, outbox
 from engine.clock import business_date
 from engine.contributions.receipts import ReceiptsApplied, apply_receipts
 from engine.contributions.suspense import UNALLOCATED
-from engine.payments import observation
+from engine.payments import notifications, observation
 from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.deaths import follow_deaths
 from engine.payments.own_transfers import book_transfers
@@ -121,6 +121,7 @@ def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:
     fees_vnd = _book_fees(connection, run_id, at)
     _mark_attempts(connection, at)
     follow_deaths(connection, at)
+    notifications.note_settled(connection, at)
     return Applied(settled, returned, receipts, fees_vnd)
 
 

@@ -15,7 +15,7 @@ from engine.database import Database
 from engine.errors import DoesNotHold
 from engine.installation import Installation
 from engine.payments import notifications
-from engine.payments.notifications import FileSender, note_news, send_notifications
+from engine.payments.notifications import FileSender, note_news, note_settled, send_notifications
 from engine.payments.payment import RETURN, SEND, SETTLE, Voucher, move
 from engine.settings import Settings
 from engine.workers.relay import work
@@ -108,3 +108,16 @@ def test_what_passes_the_quota_waits_for_another_day(
         assert len(_told(installation)) == sent
     with installation.database.transaction() as connection:
         assert outbox.open_messages(connection) == 0
+
+
+def test_what_a_statement_has_shown_is_told_without_anybody_asking(installation: Installation) -> None:
+    with installation.database.transaction("lan") as connection:
+        connection.execute(
+            text("CREATE TEMPORARY TABLE proven (reference text, returned boolean) ON COMMIT DROP"),
+        )
+        connection.execute(text("INSERT INTO proven SELECT reference, false FROM engine.payment"))
+        connection.execute(text("INSERT INTO proven SELECT reference, true FROM engine.payment WHERE payment_no = 2"))
+        assert note_settled(connection, builders.AT) == 2  # the third payee has no telephone
+        assert note_settled(connection, builders.AT) == 0
+    work(installation, threading.Event(), until_idle=True)
+    assert sorted("hoàn trả" in message["text"] for message in _told(installation)) == [False, True]
