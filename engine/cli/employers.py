@@ -186,7 +186,10 @@ def declaration_list(unit_code: str, as_json: AsJson = False) -> None:
         employer = employer_on(connection, unit_code, day_of(installation, None))
         if employer is None:
             raise NotFound(f"there is no employer {unit_code}")
-        rows = [asdict(one) for one in handled(connection, employer.employer_id, limit=_MOST_LISTED)]
+        rows = [
+            {"state": "accepted" if one.accepted else "returned", **asdict(one)}
+            for one in handled(connection, employer.employer_id, limit=_MOST_LISTED)
+        ]
     if as_json:
         print_json(rows)
     else:
