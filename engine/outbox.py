@@ -29,18 +29,23 @@ class Offer:
     actor: str
 
 
-def put(connection: Connection, actor: str, subject: str, delay_seconds: int = 0) -> None:
+def put(connection: Connection, actor: str, subject: str, delay_seconds: int = 0, weight: int = 0) -> None:
+    """`weight` says how much work was put in together with it: what is due goes by it, the lightest first."""
     connection.execute(
         text(
-            "INSERT INTO engine.outbox (actor, subject, due_at)"
-            " VALUES (:actor, :subject, clock_timestamp() + :delay * interval '1 second')"
+            "INSERT INTO engine.outbox (actor, subject, due_at, weight)"
+            " VALUES (:actor, :subject, clock_timestamp() + :delay * interval '1 second', :weight)"
         ),
-        {"actor": actor, "subject": subject, "delay": delay_seconds},
+        {"actor": actor, "subject": subject, "delay": delay_seconds, "weight": weight},
     )
 
 
 def offer(connection: Connection, limit: int) -> list[Offer]:
-    """Leases messages that are due and that nobody holds; several relays may ask at once."""
+    """Leases messages that are due and that nobody holds, as long as no more than `limit` are leased and not done.
+
+    So a run of a thousand files does not fill the queues of the workers, and a small one put in later goes before it.
+    Several relays may ask at once.
+    """
     rows = connection.execute(
         text("""
             UPDATE engine.outbox SET offered_at = clock_timestamp()
@@ -48,7 +53,10 @@ def offer(connection: Connection, limit: int) -> list[Offer]:
                 SELECT message_id FROM engine.outbox
                 WHERE done_at IS NULL AND due_at <= clock_timestamp()
                   AND (offered_at IS NULL OR offered_at < clock_timestamp() - :lease * interval '1 second')
-                ORDER BY due_at, message_id LIMIT :limit FOR UPDATE SKIP LOCKED)
+                ORDER BY weight, due_at, message_id
+                LIMIT greatest(0, :limit - (SELECT count(*) FROM engine.outbox WHERE done_at IS NULL
+                    AND offered_at >= clock_timestamp() - :lease * interval '1 second'))
+                FOR UPDATE SKIP LOCKED)
             RETURNING message_id, actor"""),
         {"lease": LEASE_SECONDS, "limit": limit},
     )

@@ -76,7 +76,7 @@ def dispatch(
         _cut_parcels(connection)
         message_ids = _insert_batches(connection, run.run_id, at, ending=None)
     for batch_id in message_ids.values():
-        outbox.put(connection, SEND_BATCH, batch_id)
+        outbox.put(connection, SEND_BATCH, batch_id, weight=len(message_ids))
     audit.record(connection, "dispatched", run_code, at, batches=len(message_ids))
     return sorted(message_ids)
 

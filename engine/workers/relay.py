@@ -18,7 +18,8 @@ from engine.workers.broker import open_broker
 
 _PAUSE_SECONDS = 0.05
 _WORKER_THREADS = 4
-_AT_ONCE = 100
+_AT_ONCE = 40
+"""Messages with the workers at once, their queues among it: enough for ten workers of four threads."""
 
 log = structlog.get_logger()
 

@@ -45,6 +45,22 @@ def test_work_goes_through_redis(dispatched: Installation, redis_url: str) -> No
     assert [row["credits"] for row in read_books(dispatched.simulator_home)] == [1, 1, 1]
 
 
+def test_a_small_run_put_in_later_goes_before_what_is_left_of_a_huge_one(database: Database) -> None:
+    with database.transaction() as connection:
+        for _file in range(6):
+            outbox.put(connection, "send_batch", "of the huge run", weight=6)
+        taken = outbox.offer(connection, 4)
+        assert len(taken) == 4
+        outbox.put(connection, "send_batch", "of the small run", weight=1)
+        assert outbox.offer(connection, 4) == [], "no more than four are with the workers at once"
+        outbox.finish(connection, taken[0].message_id)
+        (following,) = outbox.offer(connection, 4)
+        assert outbox.subject(connection, following.message_id) == "of the small run"
+        for offer in taken[1:]:
+            outbox.finish(connection, offer.message_id)
+        assert len(outbox.offer(connection, 4)) == 2
+
+
 def test_a_flushed_redis_loses_nothing(
     dispatched: Installation, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
