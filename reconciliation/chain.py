@@ -96,11 +96,16 @@ WITH RECURSIVE earlier AS (
         AND w.opening_vnd = p.vnd AND ({order_of("w")}) >= ({order_of("p")})
     JOIN later l ON ({order_of("w")}) < ({order_of("l")})
 ), numbered AS (
-    -- Statements of a day and those of longer periods are numbered apart.
-    SELECT s.sequence, s.to_on FROM reconciliation.statement s
+    -- Some banks number statements of a day and those of longer periods apart, some in one series.
+    (SELECT s.sequence, s.to_on FROM reconciliation.statement s
     WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting' AND s.sequence > 0
         AND (s.from_on = s.to_on) = (CAST(:from_on AS date) = :to_on) AND ({order_of("s")}) <= ({_HERE})
-    ORDER BY {LAST_FIRST} LIMIT 1
+    ORDER BY {LAST_FIRST} LIMIT 1)
+    UNION ALL
+    (SELECT s.sequence, s.to_on FROM reconciliation.statement s
+    WHERE s.own_account_id = :own_account_id AND s.state <> 'waiting' AND s.sequence > 0
+        AND ({order_of("s")}) <= ({_HERE})
+    ORDER BY {LAST_FIRST} LIMIT 1)
 )
 SELECT
     coalesce((SELECT closing_vnd FROM earlier), a.opening_vnd) AS balance_before_vnd,
@@ -118,11 +123,11 @@ SELECT
     ) AS told_before,
     coalesce((
         -- A lower number begins anew. Some banks number by days, some by the day itself.
-        SELECT CAST(:sequence AS integer) > n.sequence + 1
+        SELECT bool_and(CAST(:sequence AS integer) > n.sequence + 1
             AND CAST(:sequence AS integer) - n.sequence <> CAST(:to_on AS date) - n.to_on
             AND CAST(:sequence AS text) <> ALL (ARRAY[
                 to_char(CAST(:to_on AS date), 'YYYYMMDD'), to_char(CAST(:to_on AS date), 'YYMMDD'),
-                to_char(CAST(:to_on AS date), 'FMMMDD'), to_char(CAST(:to_on AS date), 'YYDDD')])
+                to_char(CAST(:to_on AS date), 'FMMMDD'), to_char(CAST(:to_on AS date), 'YYDDD')]))
         FROM numbered n
     ), false) AS skips_a_number,
     EXISTS (

@@ -219,9 +219,12 @@ def collection_account_open(
     holder: Annotated[str, typer.Option(help="Name of the account's holder, capitals without marks.")],
     person: As,
     gateway: Annotated[str, typer.Option(help="The gateway whose statements show this account.")] = "simbank",
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Nothing stands on it yet: its first statement opens with 0.")
+    ] = False,
 ) -> None:
     """Opens a collection account (tài khoản chuyên thu): notices name it, its statements bring receipts."""
-    opening = CollectionAccount(gateway, bank_bin, bank_name, holder, account)
+    opening = CollectionAccount(gateway, bank_bin, bank_name, holder, account, empty)
     with opened() as installation, installation.database.transaction(person) as connection:
         ledger_account = open_collection_account(connection, installation.vault, opening)
         audit.record(connection, "collection_account_opened", ledger_account, installation.clock().now())

@@ -36,6 +36,8 @@ class CollectionAccount:
     """Bank and branch as the notice prints them."""
     holder_name: str
     account: str = field(repr=False)
+    empty: bool = False
+    """Nothing stands on it yet: its first statement opens with 0, so its files may come in any order."""
 
 
 def open_collection_account(connection: Connection, vault: Vault, account: CollectionAccount) -> str:
@@ -50,7 +52,9 @@ def open_collection_account(connection: Connection, vault: Vault, account: Colle
     ledger_account = open_account(
         connection, "cash_at_bank", f"{account.gateway}.{_place(connection, account.gateway)}"
     )
-    own_account_id = intake.register_account(connection, sealed.fingerprint, ledger_account)
+    own_account_id = intake.register_account(
+        connection, sealed.fingerprint, ledger_account, 0 if account.empty else None
+    )
     connection.execute(
         text("""
             INSERT INTO engine.collection_account (gateway, bank_bin, bank_name, holder_name, account_ciphertext,

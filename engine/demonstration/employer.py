@@ -34,7 +34,7 @@ EMPLOYER_NAME = "Công ty TNHH Thử nghiệm Hữu Nghị"
 PERIOD = date(2026, 10, 1)
 STAFF = 40
 COLLECTION = CollectionAccount(
-    GATEWAY, "999999", "Ngân hàng Mô phỏng (SimBank)", "BHXH VIET NAM - CHUYEN THU", "8800000000003"
+    GATEWAY, "999999", "Ngân hàng Mô phỏng (SimBank)", "BHXH VIET NAM - CHUYEN THU", "8800000000003", empty=True
 )
 """Invented: no bank has this BIN."""
 _PAYER_ACCOUNT = "7700000000001"

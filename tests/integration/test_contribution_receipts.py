@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import builders
 import pytest
+from bank_paper import Line
 from employer_world import DUE_ON, DUES, NOVEMBER, OCTOBER, EmployerWorld
 from sqlalchemy import text
 
@@ -17,6 +19,7 @@ from engine.contributions.notices import notice_document
 from engine.database import Database
 from engine.demonstration import employer
 from engine.errors import WrongInput
+from engine.payments.settlement import import_statement
 from engine.vault import Vault
 from ledger.balances import balance
 
@@ -53,6 +56,26 @@ def test_a_surplus_waits_for_the_dues_of_the_next_month(world: EmployerWorld) ->
     assert (row.surplus_vnd, row.receivable_vnd) == (0, DUES - 1_000_000)
     world.credit(date(2026, 12, 31), [(second.payment_code, second.amount_vnd)])
     assert world.row().receivable_vnd == 0
+
+
+def test_receipts_of_an_account_that_began_empty_are_taken_up_in_their_order(world: EmployerWorld) -> None:
+    code = world.declare(OCTOBER).payment_code
+    days = [builders.PAY_ON, builders.PAY_ON + timedelta(days=1)]
+    at = datetime(2026, 11, 20, 20, tzinfo=VIET_NAM)
+    papers = [
+        world.paper.statement(world.directory / f"{day}.xml", day, [Line(amount, text=code)])
+        for day, amount in zip(days, (450_000, DUES - 450_000), strict=True)
+    ]
+    received = []
+    for path in reversed(papers):
+        with world.database.transaction() as connection:
+            import_statement(connection, world.vault, path, at)
+        received.append(world.row().received_vnd)
+    assert received == [0, DUES]
+    with world.database.transaction() as connection:
+        first = text("SELECT fund, amount_vnd FROM engine.allocation WHERE value_on = :day")
+        # The first of the funds in the legal order is paid by the receipt of the first day, whatever came first.
+        assert [tuple(row) for row in connection.execute(first, {"day": days[0]})] == [("health", 450_000)]
 
 
 def test_what_comes_late_is_charged_for_each_day(world: EmployerWorld) -> None:
@@ -155,7 +178,7 @@ def test_an_account_that_would_spoil_every_notice_is_not_opened(database: Databa
     with database.transaction("lan") as connection:
         builders.add_bank(connection, vault)
         open_collection_account(connection, vault, employer.COLLECTION)
-        wrong = {
+        wrong: dict[str, dict[str, Any]] = {
             "a BIN has six digits": {"bank_bin": "9999"},
             "1 to 19 letters and digits": {"account": "8800 0000 0007 77"},
             "name is empty": {"bank_name": " "},

@@ -118,6 +118,17 @@ def test_numbers_that_begin_anew_or_are_the_day_itself_skip_nothing(
     assert chain.states == ["accepted", "accepted"]
 
 
+@pytest.mark.parametrize(("weekend", "monday"), [(6, 7), (1, 6)], ids=["one series", "two series"])
+def test_a_weekend_told_in_one_skips_nothing(chain: Chain, weekend: int, monday: int) -> None:
+    friday = date(2026, 11, 6)
+    chain.load(friday, 1_000_000, [Line(-1_000)], sequence=5)
+    chain.load(
+        friday + timedelta(days=2), 999_000, [Line(-2_000)], sequence=weekend, from_on=friday + timedelta(days=1)
+    )
+    chain.load(friday + timedelta(days=3), 997_000, [Line(-3_000)], sequence=monday)
+    assert chain.states == ["accepted"] * 3
+
+
 def test_behind_a_gap_that_is_closed_equal_lines_are_new(chain: Chain) -> None:
     chain.load(DAY, 1_000_000, [Line(-11), Line(-11)])
     chain.load(DAY, 999_000, [Line(-11)])
