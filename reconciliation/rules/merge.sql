@@ -5,7 +5,9 @@ WITH wanted AS (
         c.item_id, c.amount_vnd, c.rivals, x.expectation_id, x.amount_vnd AS expected_vnd,
         count(*) OVER (PARTITION BY x.expectation_id) AS lines
     FROM pg_temp.candidate c
-    JOIN reconciliation.awaited x ON x.reference = ANY(c.rivals)
+    -- One by one, or each line would look through all that is awaited.
+    CROSS JOIN LATERAL unnest(c.rivals) AS rival (reference)
+    JOIN reconciliation.awaited x ON x.reference = rival.reference
         AND x.own_account_id = c.own_account_id
         AND x.sign = c.sign
         AND x.amount_vnd IS NOT NULL
