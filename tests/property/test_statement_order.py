@@ -172,7 +172,7 @@ def both_orders(
         return found[0], found[1]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     book=books([*COMPETING, *PLAIN]),
     cuts=st.lists(st.lists(st.integers(0, 8), max_size=2), min_size=DAYS, max_size=DAYS),
@@ -190,7 +190,7 @@ def test_files_in_any_order_and_any_of_them_twice_give_the_same(
     assert in_order["entries"].total() == len(book.lines)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     book=books(ONE_WAY),
     cuts=st.lists(st.lists(st.integers(0, 8), max_size=2), min_size=DAYS, max_size=DAYS),
