@@ -25,7 +25,7 @@ from reconciliation.errors import Problem, ProblemCode, ReconciliationError, Sta
 from reconciliation.lines import COLUMNS, without_long_numbers
 from reconciliation.reissues import Reissue
 from reconciliation.staging import STAGED, Arrived, Staging
-from reconciliation.turn import TOLD_AND_KNOWN, Judgement, Told, Turn
+from reconciliation.turn import TOLD_AND_KNOWN, Judgement, Told, Turn, whole_joins
 
 
 class AccountRegisteredDifferently(ReconciliationError):
@@ -323,8 +323,9 @@ def _store_lines(connection: Connection, statement_id: int, link: Link, told: To
     """The new lines of an accepted statement become entries, with what can be matched of each."""
     values = {**asdict(link), "statement_id": statement_id, "statement_no": told.statement_no}
     values |= {"follows": judgement.follows, "numbered_only": judgement.numbered_only}
-    connection.execute(text(_INSERT_ENTRIES.format(table=told.table)), values)
-    connection.execute(text(_INSERT_ITEMS.format(table=told.table)), values)
+    with whole_joins(connection):
+        connection.execute(text(_INSERT_ENTRIES.format(table=told.table)), values)
+        connection.execute(text(_INSERT_ITEMS.format(table=told.table)), values)
 
 
 def _make_room(connection: Connection, file: _File, reissue: Reissue, judgement: Judgement) -> int:

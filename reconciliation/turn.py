@@ -5,6 +5,8 @@ Entries carry no number that all banks would give, so equal ones are counted, an
 told before must begin at a balance that the account has had, and what is new must join on to what was accepted.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -163,11 +165,20 @@ def judge(
     )
 
 
+@contextmanager
+def whole_joins(connection: Connection) -> Iterator[None]:
+    """Of lines and entries that came a moment ago the planner expects one, and would go through all others for each."""
+    connection.execute(text("SET LOCAL enable_nestloop = off"))
+    yield
+    connection.execute(text("SET LOCAL enable_nestloop TO DEFAULT"))
+
+
 def _compare(connection: Connection, link: Link, told: Told) -> Row[Any]:
     """The lines of a statement beside the entries of its days."""
-    return connection.execute(
-        text(_COMPARED.format(table=told.table)), {**asdict(link), "statement_no": told.statement_no}
-    ).one()
+    with whole_joins(connection):
+        return connection.execute(
+            text(_COMPARED.format(table=told.table)), {**asdict(link), "statement_no": told.statement_no}
+        ).one()
 
 
 def _is_told_again(link: Link, compared: Row[Any]) -> bool:
