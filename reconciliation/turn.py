@@ -168,9 +168,9 @@ def judge(
 @contextmanager
 def whole_joins(connection: Connection) -> Iterator[None]:
     """Of lines and entries that came a moment ago the planner expects one, and would go through all others for each."""
-    connection.execute(text("SET LOCAL enable_nestloop = off"))
+    connection.execute(text("SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off"))
     yield
-    connection.execute(text("SET LOCAL enable_nestloop TO DEFAULT"))
+    connection.execute(text("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"))
 
 
 def _compare(connection: Connection, link: Link, told: Told) -> Row[Any]:
