@@ -77,7 +77,6 @@ class MatchCounts:
 
 
 _RULES = Path(__file__).parent / "rules"
-_STRAIGHT = text((_RULES / "straight.sql").read_text(encoding="utf-8"))
 _CANDIDATES = text((_RULES / "candidates.sql").read_text(encoding="utf-8"))
 _PARTY = (_RULES / "party.sql").read_text(encoding="utf-8")
 _AGREED = yaml.safe_load((_RULES.parent / "fees.yaml").read_text(encoding="utf-8"))["fees"]
@@ -139,6 +138,7 @@ SELECT EXISTS (
     SELECT count(*) FROM reconciliation.statement_item i WHERE i.statement_id = CAST(:statement_id AS bigint))
 """
 )
+_CLEAR_LINES = text("SELECT rule, lines FROM reconciliation.match_clear_lines(:statement_id, :run_id, :at)")
 _OPEN_RUN = text("INSERT INTO reconciliation.matching_run (file_id, ran_at) VALUES (:file_id, :at) RETURNING run_id")
 
 
@@ -175,7 +175,7 @@ def _match(
     connection.execute(_MEMORY)
     connection.execute(text(_CANDIDATE_TABLE))
     connection.execute(text("TRUNCATE pg_temp.candidate"))
-    matched = Counter(_straight(connection, statement_id, run_id, at))
+    matched = _clear_lines(connection, statement_id, run_id, at)
     known = {"statement_id": statement_id, "accounts": accounts}
     if connection.scalar(_LEFT_OPEN, known | {"matched": matched.total()}):
         matched += _climb(connection, known, run_id, at)
@@ -197,12 +197,17 @@ def _climb(connection: Connection, known: dict[str, Any], run_id: int, at: datet
     return matched
 
 
-def _straight(connection: Connection, statement_id: int | None, run_id: int, at: datetime) -> dict[Rule, int]:
-    """What the clear lines of a new statement are."""
-    if statement_id is None:
-        return {}
-    found = connection.execute(_STRAIGHT, {"statement_id": statement_id, "run_id": run_id, "at": at})
-    return {Rule(row.rule): row.lines for row in found}
+def _clear_lines(connection: Connection, statement_id: int | None, run_id: int, at: datetime) -> Counter[Rule]:
+    """What the clear lines of a new statement are: one of our references, and nothing that speaks against it.
+
+    A function of the database finds and writes them with one join, so the application need not be believed and nothing
+    is checked twice.
+    """
+    matched: Counter[Rule] = Counter()
+    if statement_id is not None:
+        for row in connection.execute(_CLEAR_LINES, {"statement_id": statement_id, "run_id": run_id, "at": at}):
+            matched[Rule(row.rule)] += row.lines
+    return matched
 
 
 def open_run(connection: Connection, file_id: int | None, at: datetime) -> int:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Computed,
     Date,
     ForeignKey,
     ForeignKeyConstraint,
@@ -251,10 +250,17 @@ matching_run = Table(
     Index("matching_run_by_file", "file_id"),
 )
 
-USE_NO = "CASE WHEN undone_at IS NOT NULL THEN -match_id WHEN rule IN ('batch', 'merge') THEN expectation_id ELSE 0 END"
-"""A line is used by one match, by those of its batch or merge, or by none; undone ones do not count."""
+# A line is used by one match, by those of its batch or merge, or by none; undone ones do not count. The words are those
+# that PostgreSQL tells.
+_USE = """
+CASE
+    WHEN undone_at IS NOT NULL THEN - match_id
+    WHEN rule = ANY (ARRAY['batch'::text, 'merge'::text]) THEN expectation_id
+    ELSE 0::bigint
+END"""
 
-# What a foreign key would check row by row, `check_matches` checks for a whole statement; nothing here is ever deleted.
+# What a foreign key would check row by row is checked for a whole statement, by `check_matches` or, of clear lines, by
+# `match_clear_lines`, which alone writes without it; nothing here is ever deleted.
 match = Table(
     "match",
     metadata,
@@ -272,7 +278,6 @@ match = Table(
     Column("undone_at", _INSTANT),
     Column("undone_reason", Text),
     Column("decision_id", BigInteger),
-    Column("use_no", BigInteger, Computed(USE_NO)),
     CheckConstraint("amount_vnd > 0"),
     CheckConstraint("(rule = 'forced') = (decision_id IS NOT NULL)"),
     CheckConstraint("(rule = 'return') = (returns_match_id IS NOT NULL)"),
@@ -280,7 +285,7 @@ match = Table(
     Index(
         "match_item_once",
         "item_id",
-        "use_no",
+        text(_USE),
         unique=True,
     ),
     Index(

@@ -383,6 +383,40 @@ def test_the_database_refuses_wrong_matches(bank: Bank) -> None:
         connection.execute(text(insert), {"item": 2, "expectation": 2, "amount": 3_000_000, "at": AT})
 
 
+def test_the_clear_lines_of_a_statement_are_matched_in_its_own_run_only(bank: Bank) -> None:
+    bank.tells(Line(-3_000_000, pn(1)), Line(-3_000_000, text=pn(2)))
+    bank.expect((1, 3_000_000), (2, 3_000_000))
+    clear = text("SELECT rule, lines FROM reconciliation.match_clear_lines(1, :run, :at)")
+    with bank.database.transaction() as connection:
+        own = connection.scalar(text("SELECT matched_run_id FROM reconciliation.statement"))
+        other = matching.open_run(connection, None, AT)
+    with pytest.raises(DBAPIError, match="in its own run"), bank.database.transaction() as connection:
+        connection.execute(clear, {"run": other, "at": AT})
+    with bank.database.transaction() as connection:
+        assert connection.execute(clear, {"run": own, "at": AT}).all() == [("echo", 1), ("code", 1)]
+        assert connection.scalar(text("SELECT count(*) FROM reconciliation.awaited")) == 0
+
+
+def test_of_clear_lines_for_one_payment_the_first_is_it_and_the_others_are_doubles(bank: Bank) -> None:
+    bank.expect((1, 3_000_000), (2, 3_000_000))
+    bank.expect((3, None), sign="credit")
+    found = bank.tells(
+        Line(-3_000_000, text=pn(1)),
+        Line(-3_000_000, pn(1)),
+        Line(-3_000_000, pn(2)),
+        Line(3_000_000, pn(3)),
+        Line(5_000_000, pn(3)),
+    )
+    assert _found(found) == {Rule.ECHO: 4}
+    assert found.breaks == {BreakClass.DUPLICATE_AT_BANK: 1}
+    assert bank.settled(1) == [
+        (pn(1), 3_000_000, False, "echo"),
+        (pn(2), 3_000_000, False, "echo"),
+        (pn(3), 3_000_000, False, "echo"),
+        (pn(3), 5_000_000, False, "echo"),
+    ]
+
+
 def test_one_reference_is_expected_once_at_a_time(bank: Bank) -> None:
     bank.expect((1, 3_000_000))
     with pytest.raises(DBAPIError, match="awaited_once"):
