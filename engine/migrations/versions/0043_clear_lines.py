@@ -18,7 +18,7 @@ CREATE UNIQUE INDEX match_item_once ON reconciliation.match (item_id, (
 
 -- Rules 1 and 2 for the many: a line of a new statement that carries exactly one reference, with nothing beside it that
 -- could speak against it, and that is the only such line of the statement, meets what is awaited under it with equal
--- account, sign and amount. What it leaves goes up the ladder line by line. Planned anew every time, for the rows at hand.
+-- account, sign and amount. What it leaves goes up the ladder line by line. Planned every time for the rows at hand.
 CREATE FUNCTION reconciliation.match_clear_lines(statement bigint, run bigint, at timestamptz)
 RETURNS TABLE (rule text, lines bigint) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -86,7 +86,7 @@ END $$;
 REVOKE ALL ON FUNCTION reconciliation.match_clear_lines FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reconciliation.match_clear_lines TO thuchi_application;
 
--- Only the owner, who could drop it as well, writes without the check; of what is the owner's the function alone writes.
+-- Only the owner, who could drop it as well, writes without the check; nothing writes as the owner but the function.
 DROP TRIGGER check_matches ON reconciliation.match;
 DO $$ BEGIN
     EXECUTE format(
