@@ -11,7 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from ledger import book
-from ledger.entries import EntryHeader, Line
+from ledger.entries import Entry, EntryHeader, Line
 from ledger.money import Dong
 
 
@@ -132,6 +132,18 @@ def post_staged_employers(
         key=key, event=event.name, document=document, business_on=business_on, description=event.description
     )
     book.post_staged(connection, header, recorded_at=at)
+
+
+def employer_entry(event: EmployerEvent, lines: Iterable[Line], *, key: str, document: str, business_on: date) -> Entry:
+    """The journal entry of one event of one employer's account, to be posted with others."""
+    return Entry(
+        key=key,
+        event=event.name,
+        document=document,
+        business_on=business_on,
+        description=event.description,
+        lines=tuple(lines),
+    )
 
 
 def post_employer_event(

@@ -26,10 +26,13 @@ from engine.law.findings import Record
 from engine.law.late_interest import months_of_interest
 from engine.law.parameters import Parameters
 from engine.law.rounding import charge_vnd
+from ledger import book
 from ledger.accounts import AccountRequest, open_accounts
 from ledger.entries import Line
 from ledger.money import Dong
 
+_AT_A_TIME = 1_000
+"""How many employers are allocated to at once: enough for few journeys, few enough for little memory."""
 _SOCIAL_INSURANCE = "si"
 """In the law's order: the funds of social insurance that are allocated as one."""
 _NAMES = {fund.value: name for fund, name in FUND_NAMES.items()}
@@ -85,6 +88,24 @@ class Part:
     priority: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FirstServed:
+    """Workers who have left or claim a benefit, and what is owed for them by month and fund, in đồng."""
+
+    people: frozenset[UUID]
+    owed: Mapping[tuple[date, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A receipt of an employer in parts, and the day of its entries in the books."""
+
+    employer: Employer
+    money: Money
+    business_on: date
+    parts: Sequence[Part]
+
+
 def debits_on(connection: Connection, employer_id: UUID, on: date, law: Parameters) -> list[Debit]:
     """Every month and fund of an employer that is declared, with what is owed on a day; the oldest month first."""
     return debits_of(connection, [employer_id], on, law).get(employer_id, [])
@@ -96,7 +117,7 @@ def debits_of(
     """The same of many employers at once, in two queries; who has declared nothing is not among them."""
     known = {"employers": list(employers)}
     late: dict[tuple[UUID, str], int] = defaultdict(int)
-    interest: dict[tuple[UUID, str], Fraction] = defaultdict(Fraction)
+    interest: dict[tuple[UUID, str], Fraction | int] = defaultdict(int)
     for part in connection.execute(_LATE_PARTS, known):
         late[part.declaration_id, part.fund] += part.amount_vnd * days_late(part.due_on, part.value_on, law)
         interest[part.declaration_id, part.fund] += _interest(
@@ -131,29 +152,68 @@ def _charge_of(money_days: int, on: date, law: Parameters) -> int:
     return charge_vnd(money_days * Fraction(rule.value["percent_per_day"]) / 100)
 
 
-def _interest(amount_vnd: int, fund: str, due_on: date, paid_on: date, law: Parameters) -> Fraction:
+def _interest(amount_vnd: int, fund: str, due_on: date, paid_on: date, law: Parameters) -> Fraction | int:
     """Interest of the old law on an amount, exact; rounded once for a fund and month."""
     months = months_of_interest(FUNDS_BY_NAME[fund], due_on, paid_on, law)
-    return sum((month.interest(amount_vnd) for month in months), Fraction(0))
+    return sum(month.interest(amount_vnd) for month in months)
 
 
 def money_of(connection: Connection, employer_id: UUID) -> list[Money]:
     """The receipts of an employer that no dues have taken whole, in the order in which they came."""
-    return [Money(*row) for row in connection.execute(_MONEY, {"employer_id": employer_id})]
+    return moneys_of(connection, [employer_id]).get(employer_id, [])
 
 
-def allocate_money(connection: Connection, employer: Employer, business_on: date, at: datetime, law: Parameters) -> int:
-    """Allocates whatever money of an employer is left, as far as it owes anything; returns the đồng allocated."""
+def moneys_of(connection: Connection, employers: Sequence[UUID]) -> dict[UUID, list[Money]]:
+    """The same of many employers at once; who has none is not among them."""
+    found: dict[UUID, list[Money]] = defaultdict(list)
+    for employer_id, *money in connection.execute(_MONEY, {"employers": list(employers)}):
+        found[employer_id].append(Money(*money))
+    return dict(found)
+
+
+def allocate_money(
+    connection: Connection, payers: Sequence[tuple[Employer, date]], at: datetime, law: Parameters
+) -> int:
+    """Allocates whatever money of these employers is left, as far as they owe anything; returns the đồng allocated.
+
+    Each is given with the day of its entries. Of one employer a receipt is allocated after the one before it, of many
+    the first ones together, then the second ones: a statement of a hundred thousand receipts takes few journeys.
+    """
     allocated = 0
-    for money in money_of(connection, employer.employer_id):
-        debits = debits_on(connection, employer.employer_id, money.booked_on, law)
-        if sum(debit.total_vnd for debit in debits) > money.left_vnd:
-            _mark_priority(connection, employer, debits, money.booked_on, law)
-        parts = divide(money, debits, law)
-        _charge(connection, employer, parts, money, business_on, at)
-        _post(connection, employer, money, parts, business_on, at)
-        allocated += sum(part.amount_vnd for part in parts)
+    for start in range(0, len(payers), _AT_A_TIME):
+        some = payers[start : start + _AT_A_TIME]
+        known = {employer.employer_id: (employer, business_on) for employer, business_on in some}
+        left = moneys_of(connection, list(known))
+        while left:
+            first = {employer_id: moneys.pop(0) for employer_id, moneys in left.items()}
+            left = {employer_id: moneys for employer_id, moneys in left.items() if moneys}
+            shares = list(_shares(connection, known, first, law))
+            _charge(connection, shares, at)
+            _post(connection, shares, at)
+            allocated += sum(part.amount_vnd for share in shares for part in share.parts)
     return allocated
+
+
+def _shares(
+    connection: Connection,
+    known: Mapping[UUID, tuple[Employer, date]],
+    moneys: Mapping[UUID, Money],
+    law: Parameters,
+) -> Iterator[Share]:
+    """One receipt of each employer, divided among what it owes on the day of the receipt."""
+    by_day: dict[date, list[UUID]] = defaultdict(list)
+    for employer_id, money in moneys.items():
+        by_day[money.booked_on].append(employer_id)
+    for booked_on, employers in sorted(by_day.items()):
+        debits = debits_of(connection, employers, booked_on, law)
+        short = [one for one, owed in debits.items() if sum(debit.total_vnd for debit in owed) > moneys[one].left_vnd]
+        for employer_id, served in first_served_of(connection, short, booked_on).items():
+            _mark_priority(served, debits[employer_id], booked_on, law)
+        for employer_id, owed in debits.items():
+            (employer, business_on), money = known[employer_id], moneys[employer_id]
+            parts = divide(money, owed, law)
+            if parts:
+                yield Share(employer, money, business_on, parts)
 
 
 def allocate_to(
@@ -162,21 +222,15 @@ def allocate_to(
     """Allocates money to the principal of one fund and month, as far as that is unpaid."""
     debits = debits_on(connection, employer.employer_id, money.booked_on, law)
     own = [debit for debit in debits if (debit.period, debit.fund) == (period, fund)]
-    _post(
-        connection,
-        employer,
-        money,
-        list(_fill(money.left_vnd, Kind.PRINCIPAL, [_Owed(one, one.principal_vnd, 0) for one in own], priority=False)),
-        business_date(at),
-        at,
-    )
+    owed = [_Owed(one, one.principal_vnd, 0) for one in own]
+    parts = list(_fill(money.left_vnd, Kind.PRINCIPAL, owed, priority=False))
+    if parts:
+        _post(connection, [Share(employer, money, business_date(at), parts)], at)
 
 
-def _mark_priority(
-    connection: Connection, employer: Employer, debits: Sequence[Debit], on: date, law: Parameters
-) -> None:
+def _mark_priority(served: FirstServed, debits: Sequence[Debit], on: date, law: Parameters) -> None:
     """Tells in the debits what is owed for workers who have left or claim a benefit, and was not paid as such yet."""
-    owed = dict(first_served(connection, employer, on).owed)
+    owed = dict(served.owed)
     for debit in debits:
         marked = min(debit.principal_vnd, owed.get((debit.period, debit.fund), 0))
         if marked <= 0:
@@ -189,22 +243,22 @@ def _mark_priority(
         debit.priority_charge_vnd = min(debit.charge_vnd, daily_vnd + interest_vnd)
 
 
-@dataclass(frozen=True, slots=True)
-class FirstServed:
-    """Workers who have left or claim a benefit, and what is owed for them by month and fund, in đồng."""
-
-    people: frozenset[UUID]
-    owed: Mapping[tuple[date, str], int]
-
-
 def first_served(connection: Connection, employer: Employer, on: date) -> FirstServed:
     """Whom a receipt serves first: declared before and not for the last declared month, or with a claim by the day."""
-    known = {"employer_id": employer.employer_id, "on": on}
-    people = frozenset(connection.scalars(_FIRST_SERVED, known))
-    if not people:
-        return FirstServed(people, {})
-    rows = connection.execute(_PRIORITY, {"employer_id": employer.employer_id, "people": list(people)})
-    return FirstServed(people, {(row.period, row.fund): row.owed_vnd for row in rows})
+    found = first_served_of(connection, [employer.employer_id], on)
+    return found.get(employer.employer_id, FirstServed(frozenset(), {}))
+
+
+def first_served_of(connection: Connection, employers: Sequence[UUID], on: date) -> Mapping[UUID, FirstServed]:
+    """The same of many employers; who has no such worker is not among them."""
+    people: dict[UUID, set[UUID]] = defaultdict(set)
+    for employer_id, person_id in connection.execute(_FIRST_SERVED, {"employers": list(employers), "on": on}):
+        people[employer_id].add(person_id)
+    served = {}
+    for employer_id, those in people.items():
+        rows = connection.execute(_PRIORITY, {"employer_id": employer_id, "people": list(those)})
+        served[employer_id] = FirstServed(frozenset(those), {(row.period, row.fund): row.owed_vnd for row in rows})
+    return served
 
 
 def divide(money: Money, debits: Sequence[Debit], law: Parameters) -> list[Part]:
@@ -273,17 +327,14 @@ def _fill(amount_vnd: int, kind: Kind, owed: Iterable[_Owed], *, priority: bool)
             yield Part(one.debit, kind, paid, priority)
 
 
-def _charge(
-    connection: Connection,
-    employer: Employer,
-    parts: Sequence[Part],
-    money: Money,
-    business_on: date,
-    at: datetime,
-) -> None:
-    """Puts the late charge of what this receipt pays into the books, as far as it is not there yet."""
-    touched = {(part.debit.declaration_id, part.debit.fund): part.debit for part in parts}
-    charged = [debit for debit in touched.values() if debit.uncharged_vnd]
+def _charge(connection: Connection, shares: Sequence[Share], at: datetime) -> None:
+    """Puts the late charge of what these receipts pay into the books, as far as it is not there yet."""
+    charged = []
+    for share in shares:
+        touched = {(part.debit.declaration_id, part.debit.fund): part.debit for part in share.parts}
+        debits = [debit for debit in touched.values() if debit.uncharged_vnd]
+        if debits:
+            charged.append((share, debits))
     if not charged:
         return
     connection.execute(
@@ -294,47 +345,42 @@ def _charge(
             {
                 "declaration_id": debit.declaration_id,
                 "fund": debit.fund,
-                "charged_until": money.booked_on,
+                "charged_until": share.money.booked_on,
                 "amount_vnd": debit.uncharged_vnd,
                 "at": at,
             }
-            for debit in charged
+            for share, debits in charged
+            for debit in debits
         ],
     )
-    open_accounts(
-        connection,
-        [AccountRequest("late_charge_income", debit.fund, label=FUND_LABELS[debit.fund]) for debit in charged],
-    )
-    bookkeeping.post_employer_event(
-        connection,
-        bookkeeping.LATE_CHARGED,
-        [
-            Line(
-                debit=employer.charge_receivable,
-                credit=f"late_charge_income.{debit.fund}",
-                amount=Dong(debit.uncharged_vnd),
-                fund=debit.fund,
-                debit_reference=debit.declaration_no,
-                credit_reference=debit.declaration_no,
-            )
-            for debit in charged
-        ],
-        key=f"charged_by:{money.receipt_no}:{money.allocated_vnd}",
-        document=f"receipt {money.receipt_no}",
-        business_on=business_on,
-        at=at,
-    )
+    funds = sorted({debit.fund for _, debits in charged for debit in debits})
+    open_accounts(connection, [AccountRequest("late_charge_income", fund, label=FUND_LABELS[fund]) for fund in funds])
+    entries = [
+        bookkeeping.employer_entry(
+            bookkeeping.LATE_CHARGED,
+            [
+                Line(
+                    debit=share.employer.charge_receivable,
+                    credit=f"late_charge_income.{debit.fund}",
+                    amount=Dong(debit.uncharged_vnd),
+                    fund=debit.fund,
+                    debit_reference=debit.declaration_no,
+                    credit_reference=debit.declaration_no,
+                )
+                for debit in debits
+            ],
+            key=f"charged_by:{share.money.receipt_no}:{share.money.allocated_vnd}",
+            document=f"receipt {share.money.receipt_no}",
+            business_on=share.business_on,
+        )
+        for share, debits in charged
+    ]
+    book.post_entries(connection, entries, at)
 
 
-def _post(
-    connection: Connection,
-    employer: Employer,
-    money: Money,
-    parts: Sequence[Part],
-    business_on: date,
-    at: datetime,
-) -> None:
-    if not parts:
+def _post(connection: Connection, shares: Sequence[Share], at: datetime) -> None:
+    """Nợ khoản thu chờ phân bổ / Có phải thu của đơn vị: an entry for each receipt, a line for each part."""
+    if not shares:
         return
     connection.execute(
         text("""
@@ -343,42 +389,45 @@ def _post(
             VALUES (:receipt_id, :declaration_id, :fund, :kind, :priority, :value_on, :amount_vnd, :at)"""),
         [
             {
-                "receipt_id": money.receipt_id,
+                "receipt_id": share.money.receipt_id,
                 "declaration_id": part.debit.declaration_id,
                 "fund": part.debit.fund,
                 "kind": part.kind.value,
                 "priority": part.priority,
-                "value_on": money.booked_on,
+                "value_on": share.money.booked_on,
                 "amount_vnd": part.amount_vnd,
                 "at": at,
             }
-            for part in parts
+            for share in shares
+            for part in share.parts
         ],
     )
-    receivable: Mapping[Kind, str] = {
-        Kind.PRINCIPAL: employer.receivable,
-        Kind.LATE_CHARGE: employer.charge_receivable,
-    }
-    bookkeeping.post_employer_event(
-        connection,
-        bookkeeping.RECEIPT_ALLOCATED,
-        [
-            Line(
-                debit=employer.unallocated,
-                credit=receivable[part.kind],
-                amount=Dong(part.amount_vnd),
-                fund=part.debit.fund,
-                debit_reference=f"receipt {money.receipt_no}",
-                credit_reference=part.debit.declaration_no,
-            )
-            for part in parts
-        ],
-        # What is allocated of a receipt only ever grows, so it names this step.
-        key=f"allocated:{money.receipt_no}:{money.allocated_vnd}",
-        document=f"receipt {money.receipt_no}",
-        business_on=business_on,
-        at=at,
-    )
+    entries = [
+        bookkeeping.employer_entry(
+            bookkeeping.RECEIPT_ALLOCATED,
+            [
+                Line(
+                    debit=share.employer.unallocated,
+                    credit=_receivable(share.employer, part.kind),
+                    amount=Dong(part.amount_vnd),
+                    fund=part.debit.fund,
+                    debit_reference=f"receipt {share.money.receipt_no}",
+                    credit_reference=part.debit.declaration_no,
+                )
+                for part in share.parts
+            ],
+            # What is allocated of a receipt only ever grows, so it names this step.
+            key=f"allocated:{share.money.receipt_no}:{share.money.allocated_vnd}",
+            document=f"receipt {share.money.receipt_no}",
+            business_on=share.business_on,
+        )
+        for share in shares
+    ]
+    book.post_entries(connection, entries, at)
+
+
+def _receivable(employer: Employer, kind: Kind) -> str:
+    return employer.receivable if kind is Kind.PRINCIPAL else employer.charge_receivable
 
 
 _OWED = text("""
@@ -401,13 +450,14 @@ _OWED = text("""
 # Who has left: declared before, and not for the last month that the employer has declared.
 _FIRST_SERVED = text("""
     WITH last AS (
-        SELECT max(period) AS period FROM engine.declaration WHERE employer_id = :employer_id
+        SELECT employer_id, max(period) AS period FROM engine.declaration
+        WHERE employer_id = ANY (:employers) GROUP BY employer_id
     )
-    SELECT DISTINCT m.person_id FROM engine.employment m CROSS JOIN last
-    WHERE m.employer_id = :employer_id AND upper_inf(m.recorded_during) AND (
+    SELECT DISTINCT m.employer_id, m.person_id FROM engine.employment m JOIN last USING (employer_id)
+    WHERE upper_inf(m.recorded_during) AND (
         NOT EXISTS (
             SELECT FROM engine.employment n
-            WHERE n.employer_id = :employer_id AND n.person_id = m.person_id AND upper_inf(n.recorded_during)
+            WHERE n.employer_id = m.employer_id AND n.person_id = m.person_id AND upper_inf(n.recorded_during)
                 AND n.months @> last.period)
         OR EXISTS (
             SELECT FROM engine.claim k WHERE k.insured_person_id = m.person_id AND k.received_on <= :on))
@@ -439,11 +489,12 @@ _LATE_PARTS = text("""
 """)
 
 _MONEY = text("""
-    SELECT receipt_id, receipt_no, booked_on, (amount_vnd - allocated_vnd - refunded_vnd)::bigint, allocated_vnd::bigint
+    SELECT employer_id, receipt_id, receipt_no, booked_on, (amount_vnd - allocated_vnd - refunded_vnd)::bigint,
+        allocated_vnd::bigint
     FROM (SELECT r.*, coalesce((SELECT sum(a.amount_vnd) FROM engine.allocation a
                                 WHERE a.receipt_id = r.receipt_id), 0) AS allocated_vnd,
                 coalesce((SELECT sum(f.amount_vnd) FROM engine.refund_part f
                           WHERE f.receipt_id = r.receipt_id AND engine.refund_stands(f.refund_id)), 0) AS refunded_vnd
-          FROM engine.receipt r WHERE r.employer_id = :employer_id) r
+          FROM engine.receipt r WHERE r.employer_id = ANY (:employers)) r
     WHERE amount_vnd > allocated_vnd + refunded_vnd ORDER BY booked_on, receipt_no
 """)

@@ -28,7 +28,7 @@ from engine.contributions.declaration_form import (
 )
 from engine.contributions.declaration_sheet import DeclaredMonth, read_declaration
 from engine.contributions.dues import AssessedMonth, assess_dues
-from engine.contributions.employer import Employer, employer_on, lock_employer
+from engine.contributions.employer import Employer, employer_on, lock_employers
 from engine.contributions.participants import Participants, enrol_workers, likely_elsewhere, recognise_workers
 from engine.contributions.recording import (
     Accepted,
@@ -175,7 +175,7 @@ def import_declaration(
         )
         for month in changed
     ]
-    allocate_money(connection, employer, on, recorded_at, law)
+    allocate_money(connection, [(employer, on)], recorded_at, law)
     net_vnd = sum(month.net_vnd for month in recorded)
     asked = notices.asked(before, net_vnd, notices.position(connection, employer, on, law))
     asked = replace(asked, adjustments_vnd=net_vnd - recorded[-1].added_vnd)
@@ -210,7 +210,7 @@ def declare_unchanged(
     recorded = record_month(
         connection, Accepted(employer, period, sha256, at), month.staff, month.assessed, None, month.changes, law
     )
-    allocate_money(connection, employer, on, at, law)
+    allocate_money(connection, [(employer, on)], at, law)
     asked = notices.asked(standing, recorded.net_vnd, notices.position(connection, employer, on, law))
     _issue(connection, employer, recorded, notice, asked, at, law)
     return UnchangedMonth(len(month.staff), recorded.net_vnd)
@@ -322,7 +322,7 @@ def _employer(connection: Connection, declared: DeclaredMonth, today: date) -> E
     if employer is None:
         declared.problem(UNIT, f"no employer {declared.unit_code} is on record: import the employer first")
         return None
-    lock_employer(connection, employer.employer_id)
+    lock_employers(connection, [employer.employer_id])
     if declared.agency_code not in (None, employer.agency_code):
         declared.problem(AGENCY, f"{declared.agency_code} is not the agency on record ({employer.agency_code})")
     return employer

@@ -133,10 +133,22 @@ def employers_on(connection: Connection, employers: Sequence[UUID], on: date) ->
     return [Employer(**row._asdict()) for row in rows]
 
 
-def lock_employer(connection: Connection, employer_id: UUID) -> None:
-    """Of two transactions that change one employer's account, the second waits for the first."""
+_LOCK_SPACE = 0x454D
+_LOCKS = 2_048
+"""A transaction of a hundred thousand employers may not take more locks than the database has room for."""
+
+
+def lock_employers(connection: Connection, employers: Sequence[UUID]) -> None:
+    """Of two transactions that change one employer's account, the second waits for the first.
+
+    Employers share locks, taken in one order, so another one's may be waited for as well.
+    """
     connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"employer {employer_id}"}
+        text("""
+            SELECT pg_advisory_xact_lock(:space, place) FROM (
+                SELECT DISTINCT abs(hashtext(employer_id::text) % :locks) AS place
+                FROM unnest(CAST(:employers AS uuid[])) AS employer_id ORDER BY place) places"""),
+        {"space": _LOCK_SPACE, "locks": _LOCKS, "employers": list(employers)},
     )
 
 

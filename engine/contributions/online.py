@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, text
 
 from engine import outbox
 from engine.contributions.collection import RECEIPT
-from engine.contributions.employer import lock_employer
+from engine.contributions.employer import lock_employers
 from engine.database import Database
 from engine.errors import NotAllowed, NotFound, WrongInput
 from engine.vault import Vault
@@ -97,7 +97,7 @@ def begin(till: Till, wish: Wish, person: str, at: datetime) -> str:
     _require_amount(till, wish.amount_vnd)
     with till.database.transaction(person) as connection:
         notice = _payable(connection, till.gateway, wish)
-        lock_employer(connection, wish.employer_id)
+        lock_employers(connection, [wish.employer_id])
         again = connection.scalar(_STILL_OPEN, _of(wish, till.gateway, at))
         if again is not None:
             return str(again)

@@ -6,9 +6,11 @@ moves it to the dues. What nothing identifies is booked in suspense, and moved f
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
@@ -17,7 +19,7 @@ from engine.clock import business_date
 from engine.contributions.account import allocate_money
 from engine.contributions.announcements import hold_against_receipts
 from engine.contributions.collection import RECEIPT
-from engine.contributions.employer import Employer, employer_on, lock_employer
+from engine.contributions.employer import Employer, employers_on, lock_employers
 from engine.contributions.online import note_settled
 from engine.contributions.online_inquiry import inquire_unanswered
 from engine.contributions.refunds import reopen_cancelled_returns
@@ -64,15 +66,7 @@ def apply_receipts(connection: Connection, run_id: int, at: datetime) -> Receipt
         groups[row.document, row.booked_on, row.in_suspense].append(row)
     for (document, booked_on, in_suspense), rows in sorted(groups.items()):
         _book(connection, run_id, document, booked_on, rows, at, today if in_suspense else booked_on)
-    law, allocated = Parameters.load(), 0
-    latest: dict[str, date] = {}
-    for row in found:
-        on = today if row.in_suspense else row.booked_on
-        latest[row.unit_code] = max(on, latest.get(row.unit_code, on))
-    for unit_code, on in sorted(latest.items()):
-        employer = _employer(connection, unit_code, on)
-        lock_employer(connection, employer.employer_id)
-        allocated += allocate_money(connection, employer, on, at, law)
+    allocated = allocate_money(connection, _payers(connection, found, today), at, Parameters.load())
     _know_payers(connection, run_id, today)
     received = sum(row.amount_vnd for row in found)
     audit.record(connection, "receipts_applied", f"matching {run_id}", at, receipts=len(found), received_vnd=received)
@@ -128,11 +122,20 @@ def _book(
     )
 
 
-def _employer(connection: Connection, unit_code: str, on: date) -> Employer:
-    employer = employer_on(connection, unit_code, on)
-    if employer is None:
-        raise AssertionError(f"a receipt names the employer {unit_code}, which is not on record")
-    return employer
+def _payers(connection: Connection, found: Sequence[Row[Any]], today: date) -> list[tuple[Employer, date]]:
+    """Who has paid, locked, each with the day of its latest receipt."""
+    latest: dict[UUID, date] = {}
+    for row in found:
+        on = today if row.in_suspense else row.booked_on
+        latest[row.employer_id] = max(on, latest.get(row.employer_id, on))
+    lock_employers(connection, list(latest))
+    by_day: dict[date, list[UUID]] = defaultdict(list)
+    for employer_id, on in latest.items():
+        by_day[on].append(employer_id)
+    payers = [(employer, on) for on, those in by_day.items() for employer in employers_on(connection, those, on)]
+    if len(payers) != len(latest):
+        raise AssertionError("a receipt names an employer of which nothing is on record")
+    return payers
 
 
 _NEW_RECEIPTS = text(f"""
@@ -155,8 +158,8 @@ _NEW_RECEIPTS = text(f"""
         ON CONFLICT (match_id) DO NOTHING
         RETURNING *
     )
-    SELECT added.receipt_no, added.booked_on, added.amount_vnd, added.document, e.unit_code, c.ledger_account,
-        m.item_id, added.order_id,
+    SELECT added.receipt_no, added.booked_on, added.amount_vnd, added.document, e.unit_code, e.employer_id,
+        c.ledger_account, m.item_id, added.order_id,
         EXISTS (SELECT FROM reconciliation.suspense u WHERE u.item_id = m.item_id) AS in_suspense
     FROM added
     JOIN reconciliation.match m USING (match_id)

@@ -19,7 +19,7 @@ from engine import audit
 from engine.clock import business_date
 from engine.contributions.account import money_of
 from engine.contributions.collection import HOLDER_FORM
-from engine.contributions.employer import employer_on, lock_employer
+from engine.contributions.employer import employer_on, lock_employers
 from engine.contributions.suspense import UNIDENTIFIED
 from engine.errors import NotFound, WrongInput
 from engine.people.accounts import Account, bank_problem, number_problem
@@ -60,7 +60,7 @@ def request_refund(
     employer = employer_on(connection, unit_code, business_date(at))
     if employer is None:
         raise NotFound(f"there is no employer {unit_code}")
-    lock_employer(connection, employer.employer_id)
+    lock_employers(connection, [employer.employer_id])
     moneys = money_of(connection, employer.employer_id)
     surplus_vnd = sum(money.left_vnd for money in moneys)
     wrong = [*_problems(account, reason)]

@@ -18,7 +18,7 @@ from engine.clock import business_date
 from engine.contributions.collection import expect_notices
 from engine.contributions.declaration import declare_unchanged
 from engine.contributions.dues import FUND_LABELS
-from engine.contributions.employer import employer_on, lock_employer
+from engine.contributions.employer import employer_on, lock_employers
 from engine.contributions.notices import PREFIX
 from engine.errors import WrongInput
 from engine.law.calendar import Month
@@ -73,7 +73,7 @@ def declare_shard(connection: Connection, period: date, at: datetime, law: Param
         employer = employer_on(connection, unit_code, period)
         if employer is None:
             raise AssertionError(f"employer {unit_code} is not on record")
-        lock_employer(connection, employer.employer_id)
+        lock_employers(connection, [employer.employer_id])
         month = declare_unchanged(connection, employer, period, before, sha256, at, law)
         staff, dues_vnd = staff + month.staff, dues_vnd + month.dues_vnd
     audit.record(connection, "declared_unchanged", name, at, employers=total, dues_vnd=dues_vnd)

@@ -1,6 +1,7 @@
-"""Employers of a whole country: their register, and a month without changes with a notice and ledger lines for each.
+"""Employers of a whole country: their register, a month without changes with a notice and ledger lines for each, and a
+day on which many of them pay.
 
-    PYTHONPATH=tests .venv/bin/python -m benchmarks.contribution_notices [--employers 650000] [--staff 1]
+    PYTHONPATH=tests .venv/bin/python -m benchmarks.contribution_notices [--employers 650000] [--staff 1] [--payers N]
 
 A PostgreSQL of its own with durable settings, removed at the end. October is written by SQL, the rest by the product.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from shutil import rmtree
 
 import psycopg
+from bank_paper import Line, Paper
 from benchmarks.ledger_posting import table
 from sqlalchemy import text
 
@@ -31,11 +33,13 @@ from engine.demonstration import employer
 from engine.embedded import EmbeddedServer
 from engine.law.parameters import Parameters
 from engine.payments import gateways
+from engine.payments.settlement import import_statement
 from engine.vault import Vault, open_vault
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
 AT = datetime(2026, 11, 2, 8, tzinfo=VIET_NAM)
 LATER = datetime(2026, 11, 20, 8, tzinfo=VIET_NAM)
+PAID = datetime(2026, 11, 27, 18, tzinfo=VIET_NAM)
 _HEADING = "Mã đơn vị,Tên đơn vị,Mã số thuế,Mã cơ quan BHXH,Vùng,Phương thức đóng (tháng),Hiệu lực từ ngày"
 
 
@@ -162,6 +166,28 @@ def declare_november(country: Country) -> list[float]:
         sys.stderr.write(f"{shard.employers} employers in {seconds[-1]:.1f} s\n")
 
 
+def pay(country: Country, payers: int) -> None:
+    """One statement with a line for each of so many notices: matched, booked, allocated."""
+    paper = Paper(employer.COLLECTION.account)
+    with country.database.transaction() as connection:
+        found = connection.execute(_TO_PAY, {"payers": payers}).all()
+    with tempfile.TemporaryDirectory() as directory:
+        lines = [Line(row.amount_vnd, text=f"{row.payment_code} dong BHXH T11") for row in found]
+        path = paper.statement(Path(directory) / "paid.xml", PAID.date(), lines)
+        with country.database.transaction("lan") as connection:
+            import_statement(connection, country.vault, path, PAID)
+
+
+_TO_PAY = text("""
+    SELECT n.payment_code, sum(d.employee_vnd + d.employer_vnd)::bigint AS amount_vnd
+    FROM engine.notice n
+    JOIN engine.declaration c USING (declaration_id)
+    JOIN engine.dues d USING (declaration_id)
+    WHERE c.period = '2026-11-01'
+    GROUP BY n.payment_code ORDER BY n.payment_code LIMIT :payers
+""")
+
+
 def figures(country: Country) -> dict[str, int]:
     """What November left in the books."""
     queries = {
@@ -170,6 +196,8 @@ def figures(country: Country) -> dict[str, int]:
         "lines": "SELECT count(*) FROM ledger.line l JOIN ledger.entry e USING (entry_id)"
         " WHERE e.document LIKE 'unchanged%'",
         "expected": "SELECT count(*) FROM reconciliation.awaited",
+        "receipts": "SELECT count(*) FROM engine.receipt",
+        "allocated_vnd": "SELECT coalesce(sum(amount_vnd), 0) FROM engine.allocation",
     }
     with country.database.transaction() as connection:
         return {name: connection.execute(text(query)).scalar_one() for name, query in queries.items()}
@@ -179,19 +207,22 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--employers", type=int, default=650_000)
     options.add_argument("--staff", type=int, default=1, help="workers of each")
+    options.add_argument("--payers", type=int, default=20_000, help="employers that pay on one day")
     given = options.parse_args()
+    payers = min(given.payers, given.employers)
     rows = []
     with empty_country() as country:
-        for name, step in (
-            ("lists of 50,000 employers as CSV", lambda: register(country, given.employers)),
-            ("October by SQL (not the product)", lambda: declare_october(country, given.staff)),
-            ("November without changes", lambda: declare_november(country)),
+        for name, employers, step in (
+            ("lists of 50,000 employers as CSV", given.employers, lambda: register(country, given.employers)),
+            ("October by SQL (not the product)", given.employers, lambda: declare_october(country, given.staff)),
+            ("November without changes", given.employers, lambda: declare_november(country)),
+            ("a statement with a payment of each", payers, lambda: pay(country, payers)),
         ):
             began = time.perf_counter()
             step()
             spent = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            rows.append([name, f"{spent:.1f}", f"{given.employers / spent:,.0f}", str(peak)])
+            rows.append([name, f"{spent:.1f}", f"{employers / spent:,.0f}", str(peak)])
         found = figures(country)
     table(["step", "seconds", "employers a second", "MiB at most, so far"], rows)
     sys.stdout.write("".join(f"{name}: {count:,}\n" for name, count in found.items()))

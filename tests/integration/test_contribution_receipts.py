@@ -1,9 +1,10 @@
 """What employers pay: recognised by its code, booked, allocated by the legal order, charged when late."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import builders
 import pytest
@@ -14,11 +15,16 @@ from sqlalchemy import text
 from engine.clock import VIET_NAM, business_date
 from engine.contributions.collection import open_collection_account
 from engine.contributions.declaration import import_declaration
-from engine.contributions.employer import import_employers
-from engine.contributions.notices import notice_document
+from engine.contributions.employer import employer_on, import_employers, lock_employers
+from engine.contributions.notices import notice_document, position
+from engine.contributions.proof import prove_contributions
 from engine.database import Database
 from engine.demonstration import employer
 from engine.errors import WrongInput
+from engine.law.calendar import Month
+from engine.law.contributions import Fund
+from engine.law.employer_account import Dues, Receipt, employer_account
+from engine.law.parameters import Parameters
 from engine.payments.settlement import import_statement
 from engine.vault import Vault
 from ledger.balances import balance
@@ -194,3 +200,59 @@ def test_an_account_that_would_spoil_every_notice_is_not_opened(database: Databa
         assert employer.COLLECTION.account not in str(again.value)
         assert len(again.value.problems) == 2
         assert connection.scalar(text("SELECT count(*) FROM engine.collection_account")) == 1
+
+
+@dataclass(frozen=True)
+class _Payer:
+    """An employer with one worker, and what it pays in one statement."""
+
+    unit_code: str
+    paid_vnd: tuple[int, ...]
+
+
+def test_the_receipts_of_many_employers_in_one_statement_are_allocated_as_the_law_has_each(
+    world: EmployerWorld, tmp_path: Path
+) -> None:
+    """In part, whole in two receipts, with the late charge and too much: each by the law's own account."""
+    payers = [
+        _Payer("TZ0002Z", (450_000, 100_000)),
+        _Payer("TZ0003Z", (3_000_000, 214_400)),
+        _Payer("TZ0004Z", (5_000_000,)),
+    ]
+    funds = {Fund.HEALTH: 450_000, Fund.UNEMPLOYMENT: 200_000, Fund.ACCIDENT: 50_000, Fund.SICKNESS: 300_000}
+    dues = Dues(Month.of(2026, 10), funds | {Fund.RETIREMENT: 2_200_000})
+    on, law = date(2026, 12, 15), Parameters.load()
+    at = datetime(2026, 11, 2, 9, tzinfo=VIET_NAM)
+    listed = tmp_path / "employers.csv"
+    rows = [
+        f"{payer.unit_code},Đơn vị {payer.unit_code},01{number:08d},07901,I,1,01/01/2026"
+        for number, payer in enumerate(payers)
+    ]
+    heading = "Mã đơn vị,Tên đơn vị,Mã số thuế,Mã cơ quan BHXH,Vùng,Phương thức đóng (tháng),Hiệu lực từ ngày"
+    listed.write_text("\n".join([heading, *rows]), encoding="utf-8")
+    memos = []
+    with world.database.transaction("lan") as connection:
+        import_employers(connection, world.vault, listed, at)
+    for number, payer in enumerate(payers, 1):
+        path = tmp_path / f"{payer.unit_code}.xlsx"
+        employer.write_declaration(path, OCTOBER, [world.worker(number)], payer.unit_code)
+        with world.database.transaction("lan") as connection:
+            declared = import_declaration(connection, world.vault, path, at)
+        memos += [(declared.payment_code, vnd) for vnd in payer.paid_vnd]
+    world.credit(on, memos)
+    with world.database.transaction() as connection:
+        for payer in payers:
+            told = employer_account([dues], [Receipt(on, vnd) for vnd in payer.paid_vnd], on, law)
+            known = employer_on(connection, payer.unit_code, on)
+            assert known is not None
+            found = position(connection, known, on, law)
+            owed_vnd = found.principal_vnd + found.late_charge_vnd
+            assert (owed_vnd, found.surplus_vnd) == (told.outstanding_vnd, told.unallocated_vnd)
+        assert prove_contributions(connection).differences == ()
+
+
+def test_a_hundred_thousand_employers_are_locked_with_few_locks(database: Database) -> None:
+    with database.transaction() as connection:
+        lock_employers(connection, [uuid4() for _ in range(100_000)])
+        count = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        assert 1_000 < connection.execute(count).scalar_one() <= 2_048
