@@ -16,7 +16,10 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _XML_STARTS: Final = (b"<", b"\xff\xfe<", b"\xfe\xff\x00<", b"<\x00", b"\x00<")
 _ARCHIVE_START: Final = b"PK\x03\x04"
 _OLD_WORKBOOK_START: Final = b"\xd0\xcf\x11\xe0"
-_HTML: Final = re.compile(rb"<(?:!doctype html|html|head|body|table|meta|style)\b", re.IGNORECASE)
+_HTML: Final = re.compile(
+    rb"(?:\s|<\?[^>]*>|<!--.{0,2000}?-->)*<(?:!doctype\s+html|html|head|body|table|meta|style|div|center|font|tr)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIELD_20: Final = re.compile(rb"(?:^|[\r\n]|\{4:)[\x00-\x20]*:20:")
 
@@ -39,7 +42,7 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
     begun = start.removeprefix(_BYTE_ORDER_MARK)
     if start.startswith(_ARCHIVE_START):
         return table.read(sheets.read_xlsx(file), "xlsx")
-    if _HTML.match(begun.lstrip()):
+    if _HTML.match(begun):
         return table.read(sheets.read_html(file), "html")
     if begun.lstrip().startswith(_XML_STARTS):
         return camt.read(file)
@@ -55,5 +58,5 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
 
 def _is_text(start: bytes) -> bool:
     """Whether a file can be a table in text: separated columns, no control characters but in UTF-16."""
-    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    wide = start.startswith((b"\xff\xfe", b"\xfe\xff")) or sheets.wide_encoding(start) is not None
     return any(mark in start for mark in (b",", b";", b"\t", b"|")) and (wide or not _BINARY.search(start))

@@ -5,6 +5,7 @@ and its habits. The words are compared folded: capitals, no marks, one blank bet
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,8 @@ _KEYS: Final = frozenset({"confidence", "told_by", "columns", "labels", *_HABITS
 _CONFIDENCE: Final = ("seen", "secondary", "unconfirmed")
 Name = TypeVar("Name")
 _PARTS: Final = re.compile(r"[/\n\r()|]")
+_PLAIN: Final = re.compile(r"\s*(no|co)\b", re.IGNORECASE | re.ASCII)
+"""Words that are Nợ and Có without their marks, and English as well: No. 1, Co. Ltd."""
 
 
 class WrongLayout(ReconciliationError):
@@ -50,6 +53,8 @@ class Column(StrEnum):
     """One column for both directions: the sign of the number, or the mark, tells which."""
     MARK = "mark"
     """Nợ or Có, D or C, + or -."""
+    KIND = "kind"
+    """What kind of booking it is, in the bank's words; at some only money in or money out."""
     FEE = "fee"
     TAX = "tax"
     NET = "net"
@@ -93,13 +98,19 @@ class Layout:
     paid_out: bool
     """Every amount is money out, whatever its sign: a list of what was paid."""
 
-    def column(self, cell: str) -> Column | None:
-        """What a cell of the header names; the longest words win."""
-        return _named(_header_parts(cell), self.columns)
+    def column(self, cell: str, *, without_marks: bool = False) -> Column | None:
+        """What a cell of the header names; the longest words win.
+
+        `No` is the number of a row, unless the header is written without marks.
+        """
+        parts = (cell, *_PARTS.split(cell))
+        if not without_marks:
+            parts = tuple(part for part in parts if not _PLAIN.match(unicodedata.normalize("NFC", part)))
+        return _named(map(folded, parts), self.columns)
 
     def label(self, cell: str) -> Label | None:
         """What a cell beside the table is about; words count where the cell begins with them."""
-        return _named((folded(cell.partition(":")[0]), *_header_parts(cell)), self.labels)
+        return _named(map(folded, (cell.partition(":")[0], cell, *_PARTS.split(cell))), self.labels)
 
 
 def folded(text: str) -> str:
@@ -109,6 +120,12 @@ def folded(text: str) -> str:
     'SO DU DAU KY OPENING'
     """
     return _BETWEEN.sub(" ", fold(text)).strip()
+
+
+def is_without_marks(header: Sequence[str]) -> bool:
+    """Whether a header names both Nợ and Có without their marks."""
+    plain = {part.strip(" .").casefold() for cell in header for part in _PARTS.split(cell)}
+    return {"no", "co"} <= plain
 
 
 def layout_of(title: Iterable[str]) -> Layout:
@@ -196,10 +213,6 @@ def _word_problems(where: str, phrases: Any) -> Iterator[str]:
             yield f"{where}: {phrase!r} is no text; put it in quotes"
         elif not folded(phrase):
             yield f"{where}: {phrase!r} holds no letters"
-
-
-def _header_parts(cell: str) -> tuple[str, ...]:
-    return (folded(cell), *(folded(part) for part in _PARTS.split(cell)))
 
 
 def _named(parts: Iterable[str], names: dict[Name, tuple[str, ...]]) -> Name | None:

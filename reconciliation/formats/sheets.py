@@ -29,8 +29,14 @@ _CELL_AT_MOST: Final = 32_767
 _ROWS_AT_MOST: Final = 1_048_576
 _COLUMNS_READ: Final = 100
 """Cells further to the right are not read; statements have some twenty columns."""
+_BLANKS: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
+"""Blanks that keep a number on one line; they part thousands."""
 _COLUMN: Final = re.compile(r"([A-Z]{1,3})[0-9]{1,7}")
+_DECLARED_CHARSET: Final = re.compile(rb"charset\s*=|<\?xml[^>]*encoding\s*=", re.IGNORECASE)
+_HEAD_BYTES: Final = 65_536
 _SHEET_PART: Final = re.compile(r"xl/worksheets/[^/]+\.xml")
+_ENCODING_SHOWN_BY: Final = 512
+"""Bytes."""
 _DOCTYPE: Final = b"<!DOCTYPE"
 
 
@@ -86,8 +92,12 @@ def read_csv(file: BinaryIO) -> Iterator[Row]:
 def read_html(file: BinaryIO) -> Iterator[Row]:
     """The rows of the tables of an HTML page."""
     number = 0
+    _check_html_end(file)
+    encoding = None if _DECLARED_CHARSET.search(file.read(_HEAD_BYTES)) else _encoding(file).removesuffix("-sig")
+    file.seek(0)
     try:
-        for _, element in etree.iterparse(file, html=True, tag="tr", no_network=True, huge_tree=False):
+        rows = etree.iterparse(file, html=True, tag="tr", no_network=True, huge_tree=False, encoding=encoding)
+        for _, element in rows:
             number += 1
             cells = (cell for cell in element if cell.tag in ("td", "th"))
             texts = [" ".join("".join(cell.itertext()).split()) for cell in cells]
@@ -95,6 +105,16 @@ def read_html(file: BinaryIO) -> Iterator[Row]:
             element.clear()
     except etree.XMLSyntaxError as error:
         raise refused(ProblemCode.NOT_READABLE, "file", error.msg or "not readable") from error
+
+
+def _check_html_end(file: BinaryIO) -> None:
+    """A page is read whatever is wrong with it, so its end is looked for: behind the last row a table is closed."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _HEAD_BYTES))
+    end = file.read().lower()
+    file.seek(0)
+    if end.rfind(b"</table") < end.rfind(b"<tr"):
+        raise refused(ProblemCode.TRUNCATED, "file", "the page ends inside a table")
 
 
 def _check_directory(archive: zipfile.ZipFile) -> None:
@@ -154,7 +174,11 @@ def _sheets(archive: zipfile.ZipFile) -> list[str]:
             target = (relation.get("Target") or "").removeprefix("/xl/").removeprefix("/")
             targets[str(relation.get("Id"))] = f"xl/{target}"
     order = []
-    for sheet in _elements(archive, "xl/workbook.xml", ("sheet",)):
+    for sheet in _elements(archive, "xl/workbook.xml", ("workbookPr", "sheet")):
+        if local_name(sheet) == "workbookPr":
+            if sheet.get("date1904") in ("1", "true"):
+                raise refused(ProblemCode.DATE, "xl/workbook.xml", "the workbook counts its days from 1904")
+            continue
         identity = next((value for key, value in sheet.attrib.items() if str(key).endswith("}id")), None)
         order.append(targets.get(str(identity), ""))
     found = [name for name in order if name in names]
@@ -236,7 +260,7 @@ def _trimmed(text: str, sheet: int, number: int) -> str:
     if len(text) > _CELL_AT_MOST:
         detail = f"a cell of {len(text)} characters"
         raise refused(ProblemCode.NOT_READABLE, f"sheet {sheet}, row {number}", detail)
-    return text.replace("\xa0", " ").strip()
+    return text.translate(_BLANKS).strip()
 
 
 def _forget(element: etree._Element) -> None:
@@ -249,10 +273,13 @@ def _forget(element: etree._Element) -> None:
 
 def _encoding(file: BinaryIO) -> str:
     """That of the byte order mark; else UTF-8 where the whole file is, else that of Vietnamese Windows."""
-    start = file.read(4)
+    start = file.read(_ENCODING_SHOWN_BY)
     file.seek(0)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    wide = wide_encoding(start)
+    if wide is not None:
+        return wide
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
         while block := file.read(2**20):
@@ -264,6 +291,15 @@ def _encoding(file: BinaryIO) -> str:
         return "utf-8-sig"
     finally:
         file.seek(0)
+
+
+def wide_encoding(start: bytes) -> str | None:
+    """UTF-16 without its mark: of text in Latin letters about every other byte is null, and never two neighbours."""
+    start = start[:_ENCODING_SHOWN_BY]
+    for encoding, high in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if start.count(0) == high.count(0) > len(high) // 3:
+            return encoding
+    return None
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:

@@ -9,11 +9,12 @@ Whatever is in the table and is neither a booking nor a known balance or total r
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
 from reconciliation.formats.amounts import DECIMALS, Unreadable
-from reconciliation.formats.layouts import Column, Label, Layout, layout_of
+from reconciliation.formats.layouts import Column, Label, Layout, folded, is_without_marks, layout_of
 from reconciliation.formats.sheets import Row
 from reconciliation.formats.table_rows import (
     MONEY,
@@ -38,6 +39,8 @@ _TITLE_AT_MOST: Final = 60
 """Rows before a header; the header of real exports stands in rows 8 to 40."""
 _ACCOUNT: Final = re.compile(r"[0-9][0-9 .-]{4,22}[0-9]|[A-Z0-9]{6,24}")
 _DAYS: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FORMER: Final = re.compile(r"\b(?:CU|OLD)\b")
+"""An account number that the bank has replaced (số tài khoản cũ)."""
 _TOTALS: Final = (Label.TOTAL, Label.TOTAL_DEBIT, Label.TOTAL_CREDIT, Label.COUNT_DEBIT, Label.COUNT_CREDIT)
 
 
@@ -140,8 +143,8 @@ class _Reading:
             self.refuse(ProblemCode.ACCOUNT, header.place, "the title names no account")
         elif account is None:
             table.contradictions.append(Problem(ProblemCode.ACCOUNT, header.place, "no account is named anywhere"))
-        for row in title.rows:
-            self._beside(table, row)
+        for row, below in zip_longest(title.rows, title.rows[1:]):
+            self._beside(table, row, below)
         self._table = table
         yield StatementStart(table.statement())
 
@@ -155,8 +158,11 @@ class _Reading:
         if not moneys:
             self._beside(table, row)
             return
-        if not booking and (_columns(table.layout, row).keys() >= {Column.DEBIT, Column.CREDIT} or _numbered(row)):
-            return  # the second line of a header, or the numbers under it
+        if not booking and _numbered(row):
+            return  # the numbers under a header
+        if not booking and (under := _columns(table.layout, row)).keys() >= {Column.DEBIT, Column.CREDIT}:
+            _take_second_line(table, under)
+            return
         try:
             if booking and not is_in_currency(table, row):
                 return
@@ -170,12 +176,12 @@ class _Reading:
             table.counts[entry.sign] += 1
             yield entry
 
-    def _beside(self, table: Table, row: Row, *, in_table: bool = False) -> None:
-        """Keeps what a row beside the bookings tells: balances, totals, period."""
+    def _beside(self, table: Table, row: Row, below: Row | None = None, *, in_table: bool = False) -> None:
+        """Keeps what a row beside the bookings tells: balances, totals, period. A value may stand below its label."""
         for place, cell in enumerate(row.cells):
             label = table.layout.label(cell) if cell else None
             if label in (Label.OPENING, Label.CLOSING):
-                self._balance(table, row, place, label, in_table=in_table)
+                self._balance(table, row, below, place, label, in_table=in_table)
             elif label in _TOTALS:
                 self._total(table, row, place, label)
             elif label is Label.PERIOD and table.from_on is None:
@@ -186,10 +192,12 @@ class _Reading:
         if len(days := _DAYS.findall(" ".join(row.cells))) == 2 and table.from_on is None and not in_table:
             table.from_on, table.to_on = day_or_none(days[0]), day_or_none(days[1])
 
-    def _balance(self, table: Table, row: Row, place: int, label: Label, *, in_table: bool) -> None:
+    def _balance(self, table: Table, row: Row, below: Row | None, place: int, label: Label, *, in_table: bool) -> None:
         text = _value_after(row, place)
         if in_table and (own := table.cell(row, Column.BALANCE)) not in NOTHING:
             text = own
+        if below is not None and (text is None or table.layout.label(text) is not None):
+            text = below.cells[place] if place < len(below.cells) else None
         if text is None:
             return
         try:
@@ -238,15 +246,27 @@ def _is_whole(columns: dict[Column, int]) -> bool:
 
 
 def _columns(layout: Layout, row: Row) -> dict[Column, int]:
-    """Of each kind of column the first; a second day is that of the value."""
+    """Of each kind of column the first; a second day is that of the value, and the only one that of the booking."""
     columns: dict[Column, int] = {}
+    without_marks = is_without_marks(row.cells)
     for place, cell in enumerate(row.cells):
-        column = layout.column(cell) if cell else None
+        column = layout.column(cell, without_marks=without_marks) if cell else None
         if column is Column.BOOKED_ON and column in columns:
             column = Column.VALUE_ON
         if column is not None:
             columns.setdefault(column, place)
+    if Column.DEBIT in columns and Column.BOOKED_ON not in columns and Column.VALUE_ON in columns:
+        columns[Column.BOOKED_ON] = columns.pop(Column.VALUE_ON)
     return columns
+
+
+def _take_second_line(table: Table, under: dict[Column, int]) -> None:
+    """The second line of a header: money in and out under one word such as `Phát sinh`."""
+    if not table.tally.entries and not table.tally.not_booked:
+        table.columns = {
+            **{column: place for column, place in table.columns.items() if column is not Column.AMOUNT},
+            **under,
+        }
 
 
 def _is_title(row: Row, table: Table) -> bool:
@@ -260,7 +280,7 @@ def _is_title(row: Row, table: Table) -> bool:
 def _account(layout: Layout, row: Row) -> str | None:
     """The number that a row names as the account: after a colon, or in the next cell."""
     for place, cell in enumerate(row.cells):
-        if not cell or layout.label(cell) is not Label.ACCOUNT:
+        if not cell or layout.label(cell) is not Label.ACCOUNT or _FORMER.search(folded(cell)):
             continue
         texts = [cell.partition(":")[2], *(later for later in row.cells[place + 1 :] if later)]
         for text in texts:

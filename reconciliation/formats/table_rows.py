@@ -4,9 +4,11 @@ Nợ is money out and Có money in, from our side of the account. A fee and its 
 their own.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
 from reconciliation.errors import Problem, ProblemCode
@@ -28,8 +30,8 @@ from reconciliation.statement import (
 FEE, TAX = "FEE", "VAT"
 """As the transaction code of an entry that stood in a column of its own."""
 MONEY: Final = (Column.DEBIT, Column.CREDIT, Column.AMOUNT, Column.FEE, Column.TAX)
-_DEBIT_MARKS: Final = frozenset({"D", "DR", "N", "NO", "DEBIT", "GHI NO", "CHI", "OUT"})
-_CREDIT_MARKS: Final = frozenset({"C", "CR", "CO", "CREDIT", "GHI CO", "THU", "IN"})
+_DEBIT_MARKS: Final = frozenset({"D", "DR", "N", "NO", "DEBIT", "GHI NO", "CHI", "OUT", "TIEN RA", "CHUYEN DI"})
+_CREDIT_MARKS: Final = frozenset({"C", "CR", "CO", "CREDIT", "GHI CO", "THU", "IN", "TIEN VAO", "NHAN VE"})
 _NOT_BOOKED: Final = frozenset({"CHO XU LY", "DANG XU LY", "PENDING", "THAT BAI", "FAILED", "HUY", "CANCELLED"})
 _CAME_BACK: Final = frozenset({"HOAN TRA", "DA HOAN TRA", "RETURNED", "REVERSED"})
 _OF_THE_PROVIDER: Final = frozenset({Column.FEE, Column.TAX})
@@ -58,8 +60,10 @@ class Table:
     tally: Tally = field(default_factory=Tally)
     counts: dict[Sign, int] = field(default_factory=lambda: {Sign.DEBIT: 0, Sign.CREDIT: 0})
     stated: dict[Label, tuple[str, int]] = field(default_factory=dict)
-    balances: list[tuple[int, int]] = field(default_factory=list)
-    """Of rows with a running balance: what they moved, and the balance after."""
+    balances: list[tuple[str, int, int]] = field(default_factory=list)
+    """Of rows with a running balance: their place, what they moved, and the balance after."""
+    rows: int = 0
+    """Rows that are bookings."""
     contradictions: list[Problem] = field(default_factory=list)
 
     def cell(self, row: Row, column: Column) -> str:
@@ -148,7 +152,8 @@ def entries_of(table: Table, row: Row, told_day: str) -> list[Entry]:
     balance = table.cell(row, Column.BALANCE)
     if balance not in NOTHING:
         moved = sum(entry.signed_amount for entry in made if entry.status is EntryStatus.BOOKED)
-        table.balances.append((moved, _number(table, row, Column.BALANCE)))
+        table.balances.append((row.place, moved, _number(table, row, Column.BALANCE)))
+    table.rows += 1
     return made
 
 
@@ -170,9 +175,15 @@ def _amounts(table: Table, row: Row, moneys: list[Column]) -> Iterator[tuple[Col
                     raise Unreadable(ProblemCode.AMOUNT, "an amount below zero in the column of credits", ", credit")
                 yield column, number
             case Column.AMOUNT:
-                yield column, -abs(number) if table.layout.paid_out else _marked(number, table.cell(row, Column.MARK))
+                yield column, -abs(number) if table.layout.paid_out else _marked(number, _mark(table, row))
             case _:
                 yield column, -abs(number)
+
+
+def _mark(table: Table, row: Row) -> str:
+    """Nợ or Có; or the kind of the booking, where it is told as money in or money out."""
+    kind = table.cell(row, Column.KIND)
+    return table.cell(row, Column.MARK) or (kind if folded(kind) in _DEBIT_MARKS | _CREDIT_MARKS else "")
 
 
 def _marked(number: int, mark: str) -> int:
@@ -207,16 +218,44 @@ def day_or_none(text: str) -> date | None:
 
 
 def take_running_balances(table: Table) -> None:
-    """Where no balance is named: those of the column, if it follows row by row, from the oldest to the newest."""
-    if not table.balances or (table.opening is not None and table.closing is not None):
+    """Where no balance is named: those of the column, if each row goes on from another one, in whatever order.
+
+    A column in which they do not is wrong or short of rows, unless fees stand beside the bookings: then banks do not
+    tell a balance for each.
+    """
+    if not table.balances:
         return
-    for ordered in (table.balances, table.balances[::-1]):
-        after = [balance for _, balance in ordered]
-        before = [balance - moved for moved, balance in ordered]
+    before = Counter(balance - moved for _, moved, balance in table.balances)
+    after = Counter(balance for _, _, balance in table.balances)
+    first, last = [*(before - after).elements()], [*(after - before).elements()]
+    if len(first) <= 1:
+        # As many rows begin a chain as end one; none at all where the balance comes back to what it was.
+        opening, closing = (first[0], last[0]) if first else _ends(table.balances)
+        table.opening = opening if table.opening is None else table.opening
+        table.closing = closing if table.closing is None else table.closing
+    elif len(table.balances) == table.rows and not (table.tally.not_added or _OF_THE_PROVIDER & table.columns.keys()):
+        place = _where_broken(table.balances)
+        detail = "the running balance does not follow from any other row of the table"
+        table.contradictions.append(Problem(ProblemCode.BALANCE_MISMATCH, place, detail))
+
+
+def _ends(balances: list[tuple[str, int, int]]) -> tuple[int | None, int | None]:
+    """Opening and closing of rows that come back to where they began, in the order in which they follow."""
+    for ordered in (balances, balances[::-1]):
+        after = [balance for _, _, balance in ordered]
+        before = [balance - moved for _, moved, balance in ordered]
         if after[:-1] == before[1:]:
-            table.opening = before[0] if table.opening is None else table.opening
-            table.closing = after[-1] if table.closing is None else table.closing
-            return
+            return before[0], after[-1]
+    return None, None
+
+
+def _where_broken(balances: list[tuple[str, int, int]]) -> str:
+    """The first row that does not go on from its neighbour, in the direction in which more rows do."""
+    broken = []
+    for ordered in (balances, balances[::-1]):
+        pairs = pairwise(ordered)
+        broken.append([place for (_, _, balance), (place, moved, after) in pairs if balance + moved != after])
+    return min(broken, key=len)[0]
 
 
 def check_totals(table: Table) -> None:

@@ -9,11 +9,15 @@ from reconciliation.errors import ProblemCode
 from reconciliation.formats.amounts import Unreadable, calendar_date, decimals_of, shown
 
 _UNIT: Final = re.compile(r"\s*(?:VN[DĐ]|đồng|[đĐ₫]|USD|EUR|JPY|[A-Z]{3})\.?$", re.IGNORECASE)
-_SIGNED: Final = re.compile(r"([+-]?)\s*([0-9][0-9.,  ]*)")
-_GROUPED: Final = re.compile(r"[0-9]{1,3}(?:([.,  ])[0-9]{3})(?:\1[0-9]{3})*")
+_SIGNED: Final = re.compile(r"([+-]?)\s*([0-9][0-9.,'’ ]*)")
+_GROUPED: Final = re.compile(r"[0-9]{1,3}(?:([.,'’ ])[0-9]{3})(?:\1[0-9]{3})*")
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+")
 _DAY_FIRST: Final = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})(?![0-9])(.*)", re.DOTALL)
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})[/.-]([0-9]{2})[/.-]([0-9]{2})(?![0-9])(.*)", re.DOTALL)
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTH_NAMED: Final = re.compile(
+    rf"([0-9]{{1,2}})[ /.-]({'|'.join(_MONTHS)})[ /.-]([0-9]{{4}}|[0-9]{{2}})(?![0-9])(.*)", re.DOTALL | re.IGNORECASE
+)
 _COMPACT: Final = re.compile(r"(20[0-9]{2})(0[1-9]|1[0-2])([0-3][0-9])(?![0-9])(.*)", re.DOTALL)
 _SERIAL: Final = re.compile(r"([0-9]{5})(?:\.[0-9]+)?")
 _CLOCK: Final = re.compile(r"[T ]*[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]+)?(?: ?[AP]M)?(?:Z|[+-][0-9:]{4,6})?")
@@ -85,9 +89,11 @@ def read_day(text: str) -> tuple[date, str]:
     serial = _SERIAL.fullmatch(bare)
     if serial is not None:
         return _FIRST_SERIAL + timedelta(days=int(serial[1])), ""
-    match = _DAY_FIRST.fullmatch(bare)
+    match = _DAY_FIRST.fullmatch(bare) or _MONTH_NAMED.fullmatch(bare)
     if match is not None:
-        day, month, year = int(match[1]), int(match[2]), int(match[3])
+        named = match[2].upper() in _MONTHS
+        month = _MONTHS.index(match[2].upper()) + 1 if named else int(match[2])
+        day, year = int(match[1]), int(match[3])
     else:
         match = _YEAR_FIRST.fullmatch(bare) or _COMPACT.fullmatch(bare)
         if match is None:
