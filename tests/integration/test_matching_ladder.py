@@ -398,22 +398,34 @@ def test_the_clear_lines_of_a_statement_are_matched_in_its_own_run_only(bank: Ba
 
 
 def test_of_clear_lines_for_one_payment_the_first_is_it_and_the_others_are_doubles(bank: Bank) -> None:
-    bank.expect((1, 3_000_000), (2, 3_000_000))
+    """Of those that the bank's own field tells before those that the text tells."""
+    bank.expect((1, 3_000_000), (2, 3_000_000), (4, 4_000_000))
     bank.expect((3, None), sign="credit")
     found = bank.tells(
         Line(-3_000_000, text=pn(1)),
+        *[Line(-4_000_000, text=pn(4))] * 5,
+        Line(-3_000_000, pn(1)),
         Line(-3_000_000, pn(1)),
         Line(-3_000_000, pn(2)),
         Line(3_000_000, pn(3)),
         Line(5_000_000, pn(3)),
     )
-    assert _found(found) == {Rule.ECHO: 4}
-    assert found.breaks == {BreakClass.DUPLICATE_AT_BANK: 1}
-    assert bank.settled(1) == [
-        (pn(1), 3_000_000, False, "echo"),
-        (pn(2), 3_000_000, False, "echo"),
-        (pn(3), 3_000_000, False, "echo"),
-        (pn(3), 5_000_000, False, "echo"),
+    assert _found(found) == {Rule.ECHO: 4, Rule.CODE: 1}
+    assert found.breaks == {BreakClass.DUPLICATE_AT_BANK: 6}
+    with bank.database.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT i.entry_no, x.reference, m.rule, m.rank FROM reconciliation.match m "
+                "JOIN reconciliation.statement_item i USING (item_id) "
+                "JOIN reconciliation.expectation x USING (expectation_id) ORDER BY 1"
+            )
+        ).all()
+    assert rows == [
+        (2, pn(4), "code", 2),
+        (7, pn(1), "echo", 1),
+        (9, pn(2), "echo", 1),
+        (10, pn(3), "echo", 1),
+        (11, pn(3), "echo", 1),
     ]
 
 
