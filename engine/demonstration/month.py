@@ -47,6 +47,7 @@ PERIOD = date(2026, 11, 1)
 PAY_ON = date(2026, 11, 2)
 """The first working day of November 2026."""
 LAST_DAY = date(2026, 11, 4)
+"""Two days after the payment everything has been told."""
 STAFF = (
     ("preparer", "Người lập (thử nghiệm)", "preparer"),
     ("approver", "Người duyệt (thử nghiệm)", "approver"),
@@ -139,27 +140,30 @@ def alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def prepare(installation: Installation, payees: int, seed: int, report: Reporter) -> tuple[str, ...]:
+def prepare(
+    installation: Installation, payees: int, seed: int, report: Reporter, pay_on: date = PAY_ON
+) -> tuple[str, ...]:
     """From files of people and claims to an approved run; returns the unconfirmed legal values it rests on."""
-    database, vault, at = installation.database, installation.vault, _at(PAY_ON, 8)
+    database, vault, at = installation.database, installation.vault, _at(pay_on, 8)
+    period = pay_on.replace(day=1)
     directory = installation.settings.home / "demonstration"
     with report.timed("population"):
-        population = write_population(directory, payees, seed)
+        population = write_population(directory, payees, seed, period)
     with report.timed("gateway"):
-        _onboard_bank(installation, payees, at)
+        _onboard_bank(installation, payees, pay_on, at)
 
     def decided(done: int, total: int) -> None:
         report.advance(done, total, "hồ sơ")
 
     for workbook in population.workbooks:
         with report.timed("awards"), database.transaction("preparer") as connection:
-            import_awards(connection, vault, workbook, decided_on=PAY_ON, recorded_at=at, progress=decided)
+            import_awards(connection, vault, workbook, decided_on=pay_on, recorded_at=at, progress=decided)
     with report.timed("accounts"), database.transaction("preparer") as connection:
         import_payout_accounts(connection, vault, population.payout_accounts, recorded_at=at)
     with report.timed("run"):
         with database.transaction("preparer") as connection:
             allowed = _unconfirmed_of_awards(connection)
-            planned = planning.plan(connection, PERIOD, PAY_ON, GATEWAY, frozenset(allowed), at)
+            planned = planning.plan(connection, period, pay_on, GATEWAY, frozenset(allowed), at)
         with database.transaction("preparer") as connection:
             run.submit(connection, planned.run_code, "preparer", at)
         for person in ("approver", "authoriser"):
@@ -169,27 +173,30 @@ def prepare(installation: Installation, payees: int, seed: int, report: Reporter
     return planned.unconfirmed
 
 
-def pay(installation: Installation, report: Reporter, *, elsewhere: bool = False) -> None:
+def pay(installation: Installation, report: Reporter, pay_on: date = PAY_ON, *, elsewhere: bool = False) -> None:
     """Sends the run to the bank, which loses some answers on purpose."""
     with report.timed("dispatch"):
-        dispatch_run(installation, None, _lose_answers)
+        dispatch_run(installation, None, _lose_answers, pay_on)
         _work(installation, report, elsewhere=elsewhere)
         _check(installation.database)
 
 
 def dispatch_run(
-    installation: Installation, lines_per_file: int | None, plan: Callable[[Installation, Connection], None]
+    installation: Installation,
+    lines_per_file: int | None,
+    plan: Callable[[Installation, Connection], None],
+    pay_on: date = PAY_ON,
 ) -> None:
     """Puts the approved run into batches that wait for a worker; smaller ones than the bank's limit if asked.
 
     `plan` tells the bank its mistakes, before a worker can see the batches.
     """
-    set_time(installation, PAY_ON, 9)
+    set_time(installation, pay_on, 9)
     capabilities = installation.gateway(GATEWAY).capabilities
     if lines_per_file is not None:
         capabilities = replace(capabilities, max_lines_per_file=lines_per_file)
     with installation.database.transaction("preparer") as connection:
-        dispatch(connection, f"{PERIOD:%Y-%m}/1", capabilities, PAY_ON, _at(PAY_ON, 9))
+        dispatch(connection, f"{pay_on:%Y-%m}/1", capabilities, pay_on, _at(pay_on, 9))
         plan(installation, connection)
 
 
@@ -208,13 +215,14 @@ def follow_up(
     installation: Installation,
     unconfirmed: tuple[str, ...],
     report: Reporter,
+    pay_on: date = PAY_ON,
     *,
     elsewhere: bool = False,
     before_fetching: Callable[[date], None] = lambda _day: None,
 ) -> Month:
     """The days after: statements, what the bank never got, returns, and the proof."""
     with report.timed("statements"):
-        for day in (PAY_ON, PAY_ON + timedelta(days=1)):
+        for day in (pay_on, pay_on + timedelta(days=1)):
             end_day(installation, day)
             before_fetching(day)
             for _twice in range(2):
@@ -223,8 +231,9 @@ def follow_up(
             _work(installation, report, elsewhere=elsewhere)
             _check(installation.database)
     with report.timed("proof"), installation.database.transaction() as connection:
-        proof = prove(connection, LAST_DAY)
-        balances = trial_balance(connection, LAST_DAY)
+        last_day = pay_on + timedelta(days=2)
+        proof = prove(connection, last_day)
+        balances = trial_balance(connection, last_day)
     home = installation.settings.home
     files = sorted(str(path) for name in ("demonstration", "exchange") for path in (home / name).rglob("*.*"))
     return Month(proof, balances, files, unconfirmed, report.seconds)
@@ -245,7 +254,7 @@ def bank_control(installation: Installation) -> Iterator[SimulatorControl]:
         yield control
 
 
-def fresh_installation(settings: Settings, payees: int, seed: int) -> Installation:
+def fresh_installation(settings: Settings, payees: int, seed: int, pay_on: date = PAY_ON) -> Installation:
     """An empty demonstration database, its files and its bank; refuses a database that no demonstration made."""
     where = addresses(settings)
     with psycopg.connect(where.owner, autocommit=True) as connection:
@@ -268,12 +277,12 @@ def fresh_installation(settings: Settings, payees: int, seed: int) -> Installati
     with psycopg.connect(where.owner, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO engine.demonstration (payees, seed, now_at) VALUES (%s, %s, %s)",
-            [payees, seed, _at(PAY_ON, 8)],
+            [payees, seed, _at(pay_on, 8)],
         )
     return Installation(settings, Database(where.application))
 
 
-def _onboard_bank(installation: Installation, payees: int, at: datetime) -> None:
+def _onboard_bank(installation: Installation, payees: int, pay_on: date, at: datetime) -> None:
     opening_vnd = {fund: max(vnd, payees * _FOR_EACH_PAYEE_VND[fund]) for fund, vnd in _OPENING_VND.items()}
     public_key = ensure_key(installation.signing_key(GATEWAY))
     with bank_control(installation) as control:
@@ -290,7 +299,7 @@ def _onboard_bank(installation: Installation, payees: int, at: datetime) -> None
                 installation.vault,
                 gateways.PayingAccount(GATEWAY, fund, _holder_name(fund), account),
                 opening_vnd=opening_vnd[fund],
-                on=PAY_ON,
+                on=pay_on,
                 at=at,
             )
 

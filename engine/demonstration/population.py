@@ -1,9 +1,9 @@
 """The invented population of the demonstration: an award workbook and a file of payout accounts.
 
 Of the payees about 84 in 100 have a running pension (6 in 100 of these stopped work before 1995), 6 a new pension of
-2025 or 2026 with its whole history, 8 a survivor allowance, and 2 a funeral grant for a death in October or at the
-beginning of November 2026. One account in a hundred is refused by the simulated bank and 8 in a thousand give the
-money back a day later, each kind at least once. The same seed gives the same values on every machine.
+2025 or 2026 with its whole history, 8 a survivor allowance, and 2 a funeral grant for a death of the month before. One
+account in a hundred is refused by the simulated bank and 8 in a thousand give the money back a day later, each kind at
+least once. The same seed gives the same values on every machine.
 """
 
 import csv
@@ -27,9 +27,9 @@ from engine.law.retirement import retirement_age
 from engine.people.files import PAYOUT_ACCOUNTS
 from engine.people.person import Person
 
-_LAST_DAY = date(2026, 11, 1)
+READY_ON = date(2026, 11, 1)
 """Nothing in the files happened later: they are ready when November's payments are planned."""
-_ADJUSTED_ON = date(2026, 7, 1)
+_ADJUSTED_ON = (date(2024, 7, 1), date(2026, 7, 1))
 _ACCOUNTS_VALID_FROM = date(2026, 1, 1)
 _FIRST_NEW_PENSION = date(2025, 8, 1)
 _SHARE_NEW_PENSION, _SHARE_SURVIVOR, _SHARE_FUNERAL = 6, 8, 2
@@ -48,11 +48,14 @@ class PopulationFiles:
     payees: int
 
 
-def write_population(directory: Path, payees: int, seed: int) -> PopulationFiles:
-    """Writes the files of a population of so many payees into a directory, made if absent."""
+def write_population(directory: Path, payees: int, seed: int, ready_on: date = READY_ON) -> PopulationFiles:
+    """Writes the files of a population of so many payees into a directory, made if absent.
+
+    They are ready on the first day of a month, from January 2026 on.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     inventor = Inventor(Random(seed))  # noqa: S311 - the same seed must give the same people
-    claims = list(_claims(inventor, payees))
+    claims = list(_claims(inventor, payees, ready_on))
     payout_accounts = directory / "tai-khoan-nhan.csv"
     workbooks = tuple(_write_workbooks(directory, claims))
     people = [payee for claim in claims for payee in payees_of(claim)]
@@ -83,7 +86,7 @@ def payees_of(claim: Claim) -> list[Person]:
     return [claim.claimant]
 
 
-def _claims(inventor: Inventor, payees: int) -> Iterator[Claim]:
+def _claims(inventor: Inventor, payees: int, ready_on: date) -> Iterator[Claim]:
     new_pensions = max(1, payees * _SHARE_NEW_PENSION // 100)
     survivors = max(1, payees * _SHARE_SURVIVOR // 100)
     funerals = max(1, payees * _SHARE_FUNERAL // 100)
@@ -91,18 +94,18 @@ def _claims(inventor: Inventor, payees: int) -> Iterator[Claim]:
     before_1995 = max(1, running * _SHARE_BEFORE_1995 // 100)
     numbers = (f"HS-2026-{number:07}" for number in range(1, payees + 1))
     for at in range(running):
-        yield _running_pension(inventor, next(numbers), stopped_before_1995=at < before_1995)
+        yield _running_pension(inventor, next(numbers), ready_on, stopped_before_1995=at < before_1995)
     for _ in range(new_pensions):
-        yield _new_pension(inventor, next(numbers))
+        yield _new_pension(inventor, next(numbers), ready_on)
     while survivors:
-        claim = _survivors(inventor, next(numbers), survivors)
+        claim = _survivors(inventor, next(numbers), survivors, ready_on)
         survivors -= len(claim.relatives)
         yield claim
     for _ in range(funerals):
-        yield _funeral(inventor, next(numbers))
+        yield _funeral(inventor, next(numbers), ready_on)
 
 
-def _running_pension(inventor: Inventor, claim_no: str, *, stopped_before_1995: bool) -> Claim:
+def _running_pension(inventor: Inventor, claim_no: str, ready_on: date, *, stopped_before_1995: bool) -> Claim:
     random = inventor.random
     sex = random.choices("MF", (46, 54))[0]
     usual_age = 60 if sex == "M" else 55
@@ -114,12 +117,13 @@ def _running_pension(inventor: Inventor, claim_no: str, *, stopped_before_1995: 
         birth_year = random.randint(1943, 1965 if sex == "M" else 1969)
         birth_date = inventor.day_between(date(birth_year, 1, 1), date(birth_year, 12, 31))
         retired = add_months(birth_date, usual_age * 12 + random.randint(-24, 12))
-        starts_on = min(max(retired, date(1995, 2, 1)), add_months(_ADJUSTED_ON, -random.randint(1, 6)))
+        adjusted_on = max(day for day in _ADJUSTED_ON if day <= ready_on)
+        starts_on = min(max(retired, date(1995, 2, 1)), add_months(adjusted_on, -random.randint(1, 6)))
         amount_vnd = round(random.triangular(2_300_000, 15_500_000, 4_900_000))
     return Claim(
         claim_no,
         Claimed.RUNNING_PENSION,
-        received_on=inventor.day_between(date(2026, 9, 1), date(2026, 10, 20)),
+        received_on=inventor.day_between(add_months(ready_on, -2), ready_on - timedelta(days=12)),
         insured=(insured := inventor.person(sex, birth_date)),
         claimant=insured,
         starts_on=starts_on,
@@ -128,8 +132,8 @@ def _running_pension(inventor: Inventor, claim_no: str, *, stopped_before_1995: 
     )
 
 
-def _new_pension(inventor: Inventor, claim_no: str) -> Claim:
-    """Retired at the normal age between August 2025 and November 2026, after 15 to 41 years of contributions."""
+def _new_pension(inventor: Inventor, claim_no: str, ready_on: date) -> Claim:
+    """Retired at the normal age since August 2025, after 15 to 41 years of contributions."""
     random = inventor.random
     while True:
         sex = random.choices("MF", (46, 54))[0]
@@ -137,14 +141,14 @@ def _new_pension(inventor: Inventor, claim_no: str) -> Claim:
         birth_date = inventor.day_between(earliest, add_months(earliest, 12) - timedelta(days=1))
         age = retirement_age(Sex(sex), Month.containing(birth_date), Parameters.load(), Record())
         starts_on = age.start.first_day
-        if _FIRST_NEW_PENSION <= starts_on <= _LAST_DAY:
+        if _FIRST_NEW_PENSION <= starts_on <= ready_on:
             break
     age_at_first = random.randint(19, 27) if random.random() < 0.6 else random.randint(28, 40)
     first_month = add_months(birth_date, age_at_first * 12)
     return Claim(
         claim_no,
         Claimed.PENSION,
-        received_on=min(starts_on + timedelta(days=random.randint(-20, 10)), _LAST_DAY),
+        received_on=min(starts_on + timedelta(days=random.randint(-20, 10)), ready_on),
         insured=(insured := inventor.person(sex, birth_date)),
         claimant=insured,
         starts_on=starts_on,
@@ -152,16 +156,16 @@ def _new_pension(inventor: Inventor, claim_no: str) -> Claim:
     )
 
 
-def _survivors(inventor: Inventor, claim_no: str, at_most: int) -> Claim:
+def _survivors(inventor: Inventor, claim_no: str, at_most: int, ready_on: date) -> Claim:
     """A family that lost a worker with small children, or a pensioner with an aged spouse."""
-    died_on = inventor.day_between(date(2025, 7, 5), date(2026, 9, 30))
+    died_on = inventor.day_between(date(2025, 7, 5), add_months(ready_on, -1) - timedelta(days=1))
     family = young_family if inventor.random.random() < 0.6 else aged_couple
     loss = family(inventor, died_on)
     relatives = loss.relatives[:at_most]
     return Claim(
         claim_no,
         Claimed.SURVIVOR_ALLOWANCE,
-        received_on=min(died_on + timedelta(days=inventor.random.randint(5, 80)), _LAST_DAY),
+        received_on=min(died_on + timedelta(days=inventor.random.randint(5, 80)), ready_on),
         insured=loss.deceased,
         claimant=relatives[0].person,
         death=loss.death,
@@ -170,9 +174,9 @@ def _survivors(inventor: Inventor, claim_no: str, at_most: int) -> Claim:
     )
 
 
-def _funeral(inventor: Inventor, claim_no: str) -> Claim:
+def _funeral(inventor: Inventor, claim_no: str, ready_on: date) -> Claim:
     """A death of the last weeks; a grown-up relative arranged the funeral."""
-    died_on = inventor.day_between(date(2026, 10, 1), _LAST_DAY)
+    died_on = inventor.day_between(add_months(ready_on, -1), ready_on)
     family = young_family if inventor.random.random() < 0.3 else aged_couple
     loss = family(inventor, died_on)
     arranger = inventor.person(
@@ -181,7 +185,7 @@ def _funeral(inventor: Inventor, claim_no: str) -> Claim:
     return Claim(
         claim_no,
         Claimed.FUNERAL_GRANT,
-        received_on=min(died_on + timedelta(days=inventor.random.randint(1, 9)), _LAST_DAY),
+        received_on=min(died_on + timedelta(days=inventor.random.randint(1, 9)), ready_on),
         insured=loss.deceased,
         claimant=arranger,
         death=loss.death,

@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests .venv/bin/python -m benchmarks.payment_figures [--payees 100000]
 
-November 2026 is the demonstration's month with its faults. December 2026 and January 2027 are paid together at the
-beginning of December, as February and March 2026 were. The other side of the comparison knows nothing of the product's
+January 2026 is paid as the demonstration's month is, with its faults. February and March are paid together at the
+beginning of February. The other side of the comparison knows nothing of the product's
 tables: it replays the simulated bank's journal, reads the workbook and the list of accounts that were handed in, loads
 both into temporary tables, and counts with SQL of its own.
 """
@@ -29,7 +29,7 @@ from benchmarks.ledger_posting import table
 from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 
-from engine.database import Database, addresses
+from engine.database import addresses
 from engine.demonstration import month
 from engine.embedded import EmbeddedServer
 from engine.installation import Installation
@@ -43,10 +43,10 @@ from engine.workers.relay import work
 from gateways.simulator import journal, process
 from gateways.simulator.state import State
 
-NOVEMBER, DECEMBER, JANUARY = date(2026, 11, 1), date(2026, 12, 1), date(2027, 1, 1)
-PLANNED = {NOVEMBER: month.PAY_ON, DECEMBER: date(2026, 11, 30)}
+JANUARY, FEBRUARY, MARCH = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
+PAY_ON, PAY_TOGETHER_ON = date(2026, 1, 5), date(2026, 2, 2)
+PLANNED = {JANUARY: PAY_ON, FEBRUARY: date(2026, 1, 30)}
 """The day on which the list was made of what is paid in a month."""
-PAY_TOGETHER_ON = date(2026, 12, 1)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ def paid_months(payees: int, seed: int, seconds: dict[str, float]) -> Iterator[I
     settings = Settings(home, None, None, None)
     report = month.Reporter(lambda name: _say(f"{name}\n"), lambda _done, _total, _shown: None, seconds)
     try:
-        month.run_month(settings, payees, seed, report)
-        installation = Installation(settings, Database(addresses(settings).application))
+        with report.timed("database"):
+            installation = month.fresh_installation(settings, payees, seed, PAY_ON)
+        unconfirmed = month.prepare(installation, payees, seed, report, PAY_ON)
+        month.pay(installation, report, PAY_ON)
+        month.follow_up(installation, unconfirmed, report, PAY_ON)
         with report.timed("two months together"):
             pay_together(installation)
         yield installation
@@ -78,21 +81,21 @@ def paid_months(payees: int, seed: int, seconds: dict[str, float]) -> Iterator[I
 
 
 def pay_together(installation: Installation) -> None:
-    """December and January in one run."""
+    """February and March in one run."""
     database = installation.database
-    pass_days(installation, month.LAST_DAY, PLANNED[DECEMBER] - timedelta(days=1))
-    month.set_time(installation, PLANNED[DECEMBER], 9)
+    pass_days(installation, PAY_ON + timedelta(days=2), PLANNED[FEBRUARY] - timedelta(days=1))
+    month.set_time(installation, PLANNED[FEBRUARY], 9)
     at = installation.clock().now()
     with database.transaction("preparer") as connection:
         unconfirmed = frozenset(connection.scalars(text("SELECT DISTINCT unnest(unconfirmed) FROM engine.award")))
         code = planning.plan(
-            connection, DECEMBER, PAY_TOGETHER_ON, month.GATEWAY, unconfirmed, at, through=JANUARY
+            connection, FEBRUARY, PAY_TOGETHER_ON, month.GATEWAY, unconfirmed, at, through=MARCH
         ).run_code
         run.submit(connection, code, "preparer", at)
     for person in ("approver", "authoriser"):
         with database.transaction(person) as connection:
             run.approve(connection, code, person, at)
-    pass_days(installation, PLANNED[DECEMBER], PLANNED[DECEMBER])
+    pass_days(installation, PLANNED[FEBRUARY], PAY_TOGETHER_ON - timedelta(days=1))
     month.set_time(installation, PAY_TOGETHER_ON, 9)
     with database.transaction("preparer") as connection:
         capabilities = installation.gateway(month.GATEWAY).capabilities
@@ -114,10 +117,10 @@ def pass_days(installation: Installation, first: date, last: date) -> None:
 def compare(installation: Installation) -> list[Counted]:
     """The figures of both months of payment, as the product counts them and as the bank's books and the files do."""
     with installation.database.transaction() as connection:
-        ours = [_plain(count_month(connection, first, Parameters.load())) for first in (NOVEMBER, DECEMBER)]
+        ours = [_plain(count_month(connection, first, Parameters.load())) for first in (JANUARY, FEBRUARY)]
     with psycopg.connect(addresses(installation.settings).owner) as connection:
         load(connection, installation.simulator_home, installation.settings.home / "demonstration")
-        theirs = [count(connection, first) for first in (NOVEMBER, DECEMBER)]
+        theirs = [count(connection, first) for first in (JANUARY, FEBRUARY)]
     return [Counted(*pair) for pair in zip(ours, theirs, strict=True)]
 
 
