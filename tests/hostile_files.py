@@ -59,6 +59,36 @@ _TEXTS = {
     "fraction of a đồng": (lambda: _amount("5000.5"), ProblemCode.FRACTION_IN_VND),
     "negative amount": (lambda: _amount("-5000"), ProblemCode.AMOUNT),
     "30 February": (lambda: _good().replace("<BookgDt><Dt>2026-11-02", "<BookgDt><Dt>2026-02-30"), ProblemCode.DATE),
+    "an element inside an amount": (lambda: _amount("5<x/>000"), ProblemCode.AMOUNT),
+    "unknown elements without end": (
+        lambda: _good().replace("<Ntry>", "<X/>" * 500_000 + "<Ntry>", 1),
+        ProblemCode.NOT_READABLE,
+    ),
+    "one detail without end": (
+        lambda: _inside("x").replace(
+            "<AddtlNtryInf>",
+            f"<NtryDtls><TxDtls><RmtInf>{'<Ustrd>a</Ustrd>' * 200_000}</RmtInf></TxDtls></NtryDtls><AddtlNtryInf>",
+        ),
+        ProblemCode.NOT_READABLE,
+    ),
+    "MT940 with a null inside an amount": (
+        lambda: f":20:A\n:25:{ACCOUNT}\n:28C:1\n:60F:C261102VND0,\n:61:261102C50\0,NTRF\n:62F:C261102VND50,\n",
+        ProblemCode.MALFORMED_ENTRY,
+    ),
+    "MT940 with a text without end": (
+        lambda: f":20:A\n:25:{ACCOUNT}\n:60F:C261102VND0,\n:61:261102C5,NTRF\n:86:a\n" + "b\n" * 100_000,
+        ProblemCode.NOT_READABLE,
+    ),
+    "MT940 that names no currency": (
+        lambda: f":20:A\n:25:{ACCOUNT}\n" + ":61:261102C5,NTRF\n" * 100_000,
+        ProblemCode.CURRENCY,
+    ),
+    "rows without a table": (lambda: "a,b,c\n" * 100_000, ProblemCode.UNKNOWN_FORMAT),
+    "a row without end": (lambda: f"Số tài khoản,{ACCOUNT}\nNgày,Nợ,Có\n{',' * 3_000_000}\n", ProblemCode.NOT_READABLE),
+    "a page without a row": (
+        lambda: f"<html>{'<p>x</p>' * 300_000}<table><tr></tr></table></html>",
+        ProblemCode.NOT_READABLE,
+    ),
     "MT940 with a negative amount": (
         lambda: f":20:A\n:25:{ACCOUNT}\n:28C:1\n:60F:C261102VND0,\n:61:261102C-5000,NTRF\n:62F:C261102VND5000,\n",
         ProblemCode.MALFORMED_ENTRY,
@@ -70,6 +100,9 @@ _TEXTS = {
 }
 CODES = {name: code for name, (_, code) in _TEXTS.items()} | {
     "wrong encoding": ProblemCode.NOT_READABLE,
+    "another encoding than declared": ProblemCode.NOT_READABLE,
+    "a damaged archive": ProblemCode.NOT_READABLE,
+    "a row of cells without end": ProblemCode.NOT_READABLE,
     "zip bomb as XLSX": ProblemCode.NOT_READABLE,
     "zip bomb that hides its size": ProblemCode.NOT_READABLE,
 }
@@ -82,11 +115,26 @@ def write_hostile(name: str, path: Path) -> Path:
         path.write_text(_TEXTS[name][0](), encoding="utf-8")
     elif name == "wrong encoding":
         path.write_bytes(_inside("Lê Thị Hòa").encode("utf-8").replace("ò".encode(), b"\xf2"))
+    elif name == "another encoding than declared":
+        path.write_bytes(_good().encode("utf-16"))
+    elif name == "a row of cells without end":
+        _write_workbook(path, "".join(f"<c><v>{number * 7919}</v></c>" for number in range(300_000)))
+    elif name == "a damaged archive":
+        _write_workbook(path, "<c><v>1</v></c>")
+        data = path.read_bytes()
+        path.write_bytes(data[:60] + bytes([data[60] ^ 255]) + data[61:])
     else:
         _write_zip_bomb(path)
         if name == "zip bomb that hides its size":
             _say_less(path)
     return path
+
+
+def _write_workbook(path: Path, row: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", _WORKBOOK[0])
+        archive.writestr("xl/_rels/workbook.xml.rels", _WORKBOOK[1])
+        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet><sheetData><row>{row}</row></sheetData></worksheet>")
 
 
 def _write_zip_bomb(path: Path) -> None:

@@ -5,12 +5,14 @@ not need may be missing or odd; account, amount, sign, status, dates and balance
 as a stream, chunk by chunk: what has been read of a chunk is freed before the next one, and so are the details of an
 entry that is longer than a chunk.
 
-Safety: a document type declaration is refused, entities are not resolved, nothing is fetched, and what libxml2 will not
-read without its "huge" option (deeper than 256, texts over 10 MB) is not read. A broken file is never repaired.
+Safety: a document type declaration is refused, entities are not resolved, nothing is fetched. What libxml2 will not
+read without its "huge" option (deeper than 256) is not read, nor is a megabyte and a half without an entry or a detail
+to let go of. A broken file is never repaired.
 
 Message definitions: ISO 20022, Bank-to-Customer Cash Management, https://www.iso20022.org/iso-20022-message-definitions.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
@@ -38,6 +40,13 @@ from reconciliation.statement import EntryStatus, Page, Statement, StatementEven
 _FAMILIES: Final = {"Stmt": "camt.053", "Rpt": "camt.052", "Ntfctn": "camt.054"}
 _PROBLEMS_AT_MOST: Final = 100
 _CHUNK_BYTES: Final = 65_536
+_HELD_AT_MOST: Final = 3 * 2**19
+"""Bytes of the file whose elements are held: of a head, of what is not known, of an entry or of one of its details."""
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
+"""How UTF-16 begins, with and without its mark."""
+_DECLARED: Final = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
+_DECLARED_WITHIN: Final = 400
+"""Bytes."""
 _LONG: Final = 6_000
 """Characters: the details of a longer entry are read one by one, for as a whole its shape will not come again."""
 _LINES_COUNTED: Final = 65535
@@ -93,6 +102,8 @@ class _Reading:
         self._entry_element: etree._Element | None = None
         """The entry that the parser is inside of."""
         self._parts_read = 0
+        self._held = 0
+        """Bytes read since anything was let go of."""
         self._details: Spooled[Fields] = Spooled()
         """Of that entry, if it is long: the parts that need not be looked at again, and the details read so far."""
         self._detail_shapes = Shapes(raw_detail)
@@ -118,6 +129,7 @@ class _Reading:
             remove_pis=True,
         )
         checked, whole = False, False
+        _check_encoding(file)
         while not whole:
             chunk = file.read(_CHUNK_BYTES)
             whole = not chunk
@@ -145,6 +157,11 @@ class _Reading:
             if root is not None and not checked:
                 _refuse_doctype(root)
             self._free_read()
+            self._held += len(chunk)
+            if self._held > _HELD_AT_MOST:
+                place = self._open.place if self._open is not None else "file"
+                detail = f"{_HELD_AT_MOST} bytes without the end of an entry, of a detail or of a statement"
+                raise StatementRefused([*self.problems, Problem(ProblemCode.NOT_READABLE, place, detail)])
 
     def _begun(self, element: etree._Element) -> None:
         """A statement, or an entry of one; other messages, too, have elements called Rpt."""
@@ -206,8 +223,9 @@ class _Reading:
             return
         if self._entry_element is not None:
             self._spool_details(self._entry_element, whole=False)
-        if self._open.header_read:
+        if self._open.header_read and len(self._open.element) > 1:
             del self._open.element[:-1]
+            self._held = 0
 
     def _spool_details(self, element: etree._Element, *, whole: bool) -> None:
         """Reads the details of a long entry and lets go of them; the last one may not be whole yet."""
@@ -216,6 +234,7 @@ class _Reading:
         for detail in details:
             self._details.add(self._detail_shapes.read(detail, written_out(detail)))
             detail.getparent().remove(detail)  # type: ignore[union-attr]
+            self._held = 0
         if last is not None:
             part = last.getparent()
             self._parts_read = element.index(last if part is element else part)  # type: ignore[arg-type]
@@ -226,7 +245,7 @@ class _Reading:
         if opened.statement is not None:
             opened.contradict(opened.element, opened.place, check_summary(opened.summary, opened.tally))
             yield opened.tally.end(opened.statement, opened.place, opened.contradictions)
-        self._open = None
+        self._open, self._held = None, 0
         _free(opened.element)
 
     def _start(self, opened: _Open) -> Iterator[StatementEvent]:
@@ -241,6 +260,16 @@ class _Reading:
         opened.statement, opened.summary = header.statement, header.summary
         opened.contradict(opened.element, opened.place, header.impossible)
         yield StatementStart(header.statement)
+
+
+def _check_encoding(file: BinaryIO) -> None:
+    """Refuses UTF-16 that is declared as something else, which libxml2 reads nevertheless."""
+    start = file.read(_DECLARED_WITHIN)
+    file.seek(0)
+    declared = _DECLARED.search(start.replace(b"\0", b""))
+    if declared is not None and start.startswith(_WIDE) and not declared[1].upper().startswith(b"UTF-16"):
+        detail = f"the text is UTF-16, its declaration says {declared[1].decode('ascii', 'replace')}"
+        raise StatementRefused([Problem(ProblemCode.NOT_READABLE, "line 1", detail)])
 
 
 def _refuse_doctype(element: etree._Element) -> None:

@@ -29,6 +29,13 @@ def text_of(element: etree._Element | None) -> str | None:
     return None if text is None else text.strip() or None
 
 
+def amount_of(element: etree._Element | None) -> str | None:
+    """The text of an amount, with a mark that no amount has where an element cuts it in two."""
+    if element is None or not len(element):
+        return text_of(element)
+    return f"{element.text or ''}…"
+
+
 def children(element: etree._Element | None) -> dict[str, etree._Element]:
     """The first child of each name."""
     if element is None:

@@ -12,6 +12,7 @@ from reconciliation.formats.amounts import Unreadable, read_decimal_point, read_
 from reconciliation.formats.camt_elements import (
     LOCAL_NAMES,
     account_number,
+    amount_of,
     child,
     children,
     choice,
@@ -110,7 +111,7 @@ def raw_detail(element: etree._Element) -> RawDetail:
     creditor_reference, text = _remittance(fields.get("RmtInf"))
     return RawDetail(
         sign=text_of(fields.get("CdtDbtInd")),
-        amount=text_of(amount),
+        amount=amount_of(amount),
         currency=amount.get("Ccy") if amount is not None else None,
         end_to_end_id=references.get("EndToEndId"),
         instruction_id=references.get("InstrId"),
@@ -141,7 +142,7 @@ def raw_entry(element: etree._Element) -> RawEntry:
     family = children(domain.get("Fmly"))
     counts, batch = _batches(element, fields)
     return RawEntry(
-        amount=text_of(amount),
+        amount=amount_of(amount),
         currency=amount.get("Ccy") if amount is not None else None,
         sign=text_of(fields.get("CdtDbtInd")),
         status=_choice(fields.get("Sts"), _CODES),

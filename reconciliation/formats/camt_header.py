@@ -10,7 +10,7 @@ from lxml import etree
 
 from reconciliation.errors import Problem, ProblemCode
 from reconciliation.formats.amounts import Unreadable, decimals_of, read_decimal_point, read_iso_date, shown
-from reconciliation.formats.camt_elements import account_number, child, local_name, text_at, text_of
+from reconciliation.formats.camt_elements import account_number, amount_of, child, local_name, text_at, text_of
 from reconciliation.formats.camt_summary import Stated, read_summary
 from reconciliation.statement import Page, Statement
 
@@ -147,7 +147,7 @@ def _balances(element: etree._Element, currency: str | None) -> Iterator[_Balanc
 
 
 def _signed(balance: etree._Element, amount: etree._Element | None, currency: str | None) -> int:
-    text = text_of(amount)
+    text = amount_of(amount)
     if text is None or currency is None:
         raise Unreadable(ProblemCode.AMOUNT, "no amount")
     own_currency = amount.get("Ccy") if amount is not None else None

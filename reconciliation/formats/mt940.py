@@ -34,7 +34,13 @@ _LINE_AT_MOST: Final = 20_000
 """A line has 65 characters; some banks write a whole field 86 into one."""
 _TAG: Final = re.compile(r":(13D?|20|21|25P?|28C?|34F|60[FM]|61|62[FM]|64|65|86|90[CD]):(.*)", re.DOTALL)
 _ENVELOPE: Final = re.compile(r"\{1:.*?\{4:|\{4:")
-_CONTROL: Final = dict.fromkeys([*range(9), *range(10, 32), 127])
+_CONTROL: Final = "".join(map(chr, [*range(9), *range(10, 32), 127]))
+_INSIDE: Final = str.maketrans(dict.fromkeys(_CONTROL, "\ufffd"))
+"""Control characters around a line are the envelope's; inside it they are damage, which no field but a text allows."""
+_TEXT_LINES_AT_MOST: Final = 1_000
+"""Of one field; the standard has six."""
+_WAITING_AT_MOST: Final = 10_000
+"""Entries before any field has told the currency; the first field of an MT940 does."""
 _AFTER_CLOSING: Final = frozenset({"64", "65", "86"})
 
 
@@ -60,9 +66,10 @@ def _lines(file: BinaryIO, reading: "_Reading") -> Iterator[tuple[int, str]]:
             if len(line) > _LINE_AT_MOST:
                 detail = f"the line has more than {_LINE_AT_MOST} characters"
                 raise StatementRefused([*reading.problems, Problem(ProblemCode.NOT_READABLE, f"line {number}", detail)])
-            yield number, _decoded(line.rstrip("\n")).translate(_CONTROL).rstrip()
+            yield number, _decoded(line).strip(_CONTROL).translate(_INSIDE).rstrip()
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()
 
 
 def _decoded(line: str) -> str:
@@ -242,6 +249,9 @@ class _Reading:
         movement = self._message.movement if self._message is not None else None
         if movement is None:
             return
+        if len(movement.words) + len(movement.supplementary) >= _TEXT_LINES_AT_MOST:
+            detail = f"the entry has more than {_TEXT_LINES_AT_MOST} lines"
+            raise StatementRefused([*self.problems, Problem(ProblemCode.NOT_READABLE, f"line {movement.line}", detail)])
         if self._field == "86":
             movement.words.append(line.strip())
         elif self._field == "61":
@@ -301,6 +311,9 @@ class _Reading:
         if movement is not None:
             message.waiting.append(movement)
             yield from self._release(message)
+            if len(message.waiting) > _WAITING_AT_MOST:
+                problem = Problem(ProblemCode.CURRENCY, f"line {message.line}", "the statement names no currency")
+                raise StatementRefused([*self.problems, problem])
 
     def _release(self, message: _Message) -> Iterator[StatementEvent]:
         """Turns movements into entries as soon as the account and the currency are known."""

@@ -10,6 +10,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Final
@@ -23,7 +24,9 @@ _PARTS_AT_MOST: Final = 500
 _UNPACKED_AT_MOST: Final = 400 * 2**20
 _RATIO_AT_MOST: Final = 200
 """How many times its packed size a part may unpack to; real sheets reach about forty."""
-_STRINGS_AT_MOST: Final = 64 * 2**20
+_STRINGS_AT_MOST: Final = 32 * 2**20
+_HELD_AT_MOST: Final = 3 * 2**19
+"""Bytes or characters of one row, or of what stands between two rows."""
 _CELL_AT_MOST: Final = 32_767
 """Characters in a cell: Excel's own limit."""
 _ROWS_AT_MOST: Final = 1_048_576
@@ -37,7 +40,6 @@ _HEAD_BYTES: Final = 65_536
 _SHEET_PART: Final = re.compile(r"xl/worksheets/[^/]+\.xml")
 _ENCODING_SHOWN_BY: Final = 512
 """Bytes."""
-_DOCTYPE: Final = b"<!DOCTYPE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def read_xlsx(file: BinaryIO) -> Iterator[Row]:
             strings = _shared_strings(archive)
             for number, name in enumerate(_sheets(archive), 1):
                 yield from _sheet_rows(archive, name, number, strings)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
         raise refused(ProblemCode.NOT_READABLE, "file", f"no whole XLSX archive: {error}") from error
     except etree.XMLSyntaxError as error:
         raise refused(ProblemCode.NOT_READABLE, "file", error.msg or "not well-formed") from error
@@ -78,15 +80,18 @@ def read_csv(file: BinaryIO) -> Iterator[Row]:
     try:
         delimiter = _delimiter(text)
         text.seek(0)
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         for number, cells in enumerate(reader, 1):
+            lines.held = 0
             yield Row(1, number, tuple(_trimmed(cell, 1, number) for cell in cells[:_COLUMNS_READ]))
     except UnicodeDecodeError as error:
         raise refused(ProblemCode.NOT_READABLE, "file", f"the text is not {encoding}") from error
     except csv.Error as error:
         raise refused(ProblemCode.NOT_READABLE, f"line {reader.line_num}", str(error)) from error
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()
 
 
 def read_html(file: BinaryIO) -> Iterator[Row]:
@@ -96,8 +101,10 @@ def read_html(file: BinaryIO) -> Iterator[Row]:
     encoding = None if _DECLARED_CHARSET.search(file.read(_HEAD_BYTES)) else _encoding(file).removesuffix("-sig")
     file.seek(0)
     try:
-        rows = etree.iterparse(file, html=True, tag="tr", no_network=True, huge_tree=False, encoding=encoding)
+        page = _Part(file, "file")
+        rows = etree.iterparse(page, html=True, tag="tr", no_network=True, huge_tree=False, encoding=encoding)
         for _, element in rows:
+            page.held = 0
             number += 1
             cells = (cell for cell in element if cell.tag in ("td", "th"))
             texts = [" ".join("".join(cell.itertext()).split()) for cell in cells]
@@ -136,33 +143,63 @@ def _check_directory(archive: zipfile.ZipFile) -> None:
 def _elements(archive: zipfile.ZipFile, name: str, tags: tuple[str, ...]) -> Iterator[etree._Element]:
     """The elements of a part by local name, to be cleared by the caller. No entity is ever declared or resolved."""
     with archive.open(name) as part:
+        bounded = _Part(part, name)
         stream = etree.iterparse(
-            _WithoutDoctype(part, name),
+            bounded,
             tag=[f"{{*}}{tag}" for tag in tags],
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
             huge_tree=False,
         )
+        checked = False
         for _, element in stream:
+            bounded.held = 0
+            if not checked:
+                information = element.getroottree().docinfo
+                if information.internalDTD is not None or information.externalDTD is not None:
+                    raise refused(ProblemCode.DOCTYPE, name, "a document type declaration is not allowed")
+                checked = True
             yield element
 
 
-class _WithoutDoctype:
-    """A part as it is read; the first bytes may hold no document type declaration."""
+class _Part:
+    """A part as it is read, bounded in what is held of it: who reads it sets `held` to 0 with each row."""
 
     def __init__(self, part: IO[bytes], name: str) -> None:
+        self.held = 0
         self._part = part
         self._name = name
-        self._begun = False
 
     def read(self, size: int = -1) -> bytes:
         data = self._part.read(size)
-        if not self._begun:
-            self._begun = True
-            if _DOCTYPE in data.replace(b"\0", b""):
-                raise refused(ProblemCode.DOCTYPE, self._name, "a document type declaration is not allowed")
+        self.held += len(data)
+        if self.held > _HELD_AT_MOST:
+            raise refused(ProblemCode.NOT_READABLE, self._name, f"{_HELD_AT_MOST} bytes without the end of a row")
         return data
+
+
+class _Lines:
+    """The lines of a text, bounded in what one row may take: who reads them sets `held` to 0 with each row."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.held = 0
+        self._text = text
+        self._number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(_HELD_AT_MOST + 1)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self.held += len(line)
+        if self.held > _HELD_AT_MOST:
+            detail = f"{_HELD_AT_MOST} characters without the end of a row"
+            raise refused(ProblemCode.NOT_READABLE, f"line {self._number}", detail)
+        return line
 
 
 def _sheets(archive: zipfile.ZipFile) -> list[str]:

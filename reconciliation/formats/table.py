@@ -8,7 +8,7 @@ Whatever is in the table and is neither a booking nor a known balance or total r
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Final
 
@@ -35,6 +35,9 @@ from reconciliation.statement import (
 )
 
 _PROBLEMS_AT_MOST: Final = 100
+_STATEMENTS_AT_MOST: Final = 1_000
+_LOOKED_AT_MOST: Final = 1_000
+"""Rows of a sheet before its first table."""
 _TITLE_AT_MOST: Final = 60
 """Rows before a header; the header of real exports stands in rows 8 to 40."""
 _ACCOUNT: Final = re.compile(r"[0-9][0-9 .-]{4,22}[0-9]|[A-Z0-9]{6,24}")
@@ -75,6 +78,7 @@ class _Reading:
         self._kind = kind
         self._title = _Title()
         self._table: Table | None = None
+        self._looked = 0
         self._nearest: tuple[Row, dict[Column, int]] | None = None
         """The row that came nearest to a header."""
 
@@ -105,6 +109,11 @@ class _Reading:
             yield from self._end()
             yield from self._begin(row, columns)
         elif self._table is None:
+            self._looked += 1
+            if self._looked > _LOOKED_AT_MOST:
+                nearest = self.no_header()
+                problem = replace(nearest, detail=f"{_LOOKED_AT_MOST} rows without a table; {nearest.detail}")
+                raise StatementRefused([*self.problems, problem])
             self._title.rows.append(row)
             del self._title.rows[:-_TITLE_AT_MOST]
         elif _is_title(row, self._table):
@@ -133,6 +142,10 @@ class _Reading:
 
     def _begin(self, header: Row, columns: dict[Column, int]) -> Iterator[StatementEvent]:
         self.statements += 1
+        self._looked = 0
+        if self.statements > _STATEMENTS_AT_MOST:
+            detail = f"more than {_STATEMENTS_AT_MOST} tables"
+            raise StatementRefused([*self.problems, Problem(ProblemCode.NOT_READABLE, header.place, detail)])
         title, self._title = self._title, _Title()
         layout = layout_of((*title.cells(), *header.cells))
         account = next((found for row in title.rows if (found := _account(layout, row))), None)

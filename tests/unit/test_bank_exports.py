@@ -191,3 +191,8 @@ def test_a_workbook_whose_days_begin_in_1904_is_refused(tmp_path: Path) -> None:
     inspection = inspect(path)
     assert inspection.exit_code == 2
     assert [problem.code for problem in inspection.problems] == [ProblemCode.DATE]
+
+
+def test_more_tables_than_any_bank_has_accounts_are_refused(tmp_path: Path) -> None:
+    path = written_text(tmp_path / "a.csv", [["Ngày", "Nợ", "Có"]] * 1_001)
+    assert ProblemCode.NOT_READABLE in {problem.code for problem in inspect(path).problems}

@@ -13,17 +13,19 @@ import json, resource, sys
 from pathlib import Path
 from reconciliation.inspection import inspect
 
-def peak():
+def mebibytes(name):
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(name))) / 1024
 
 inspect(Path(sys.argv[1]))  # what reading anything at all takes
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-before, told = peak(), {}
+told = {}
 for name in sys.argv[2:]:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before = mebibytes("VmRSS")
     found = inspect(Path(name))
-    told[name] = {"exit": found.exit_code, "mebibytes": peak() - before, **found.as_json()}
+    told[name] = {"exit": found.exit_code, "mebibytes": mebibytes("VmHWM") - before, **found.as_json()}
 print(json.dumps(told))
 """
 
