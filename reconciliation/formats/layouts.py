@@ -80,6 +80,8 @@ class Label(StrEnum):
     COUNT_DEBIT = "count_debit"
     COUNT_CREDIT = "count_credit"
     PERIOD = "period"
+    ASIDE = "aside"
+    """Something that is neither a booking nor a balance of the account, such as what is at disposal."""
 
 
 @dataclass(frozen=True, slots=True)

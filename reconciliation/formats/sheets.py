@@ -34,6 +34,7 @@ _COLUMNS_READ: Final = 100
 """Cells further to the right are not read; statements have some twenty columns."""
 _BLANKS: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
 """Blanks that keep a number on one line; they part thousands."""
+_KEPT_AS_TEXT: Final = re.compile(r"""\s*(?:="([^"]*)"|'([0-9][^']*))\s*""")
 _COLUMN: Final = re.compile(r"([A-Z]{1,3})[0-9]{1,7}")
 _DECLARED_CHARSET: Final = re.compile(rb"charset\s*=|<\?xml[^>]*encoding\s*=", re.IGNORECASE)
 _HEAD_BYTES: Final = 65_536
@@ -84,7 +85,7 @@ def read_csv(file: BinaryIO) -> Iterator[Row]:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         for number, cells in enumerate(reader, 1):
             lines.held = 0
-            yield Row(1, number, tuple(_trimmed(cell, 1, number) for cell in cells[:_COLUMNS_READ]))
+            yield Row(1, number, tuple(_trimmed(_as_text(cell), 1, number) for cell in cells[:_COLUMNS_READ]))
     except UnicodeDecodeError as error:
         raise refused(ProblemCode.NOT_READABLE, "file", f"the text is not {encoding}") from error
     except csv.Error as error:
@@ -291,6 +292,12 @@ def _text(element: etree._Element) -> str:
         for part in element.iter()
         if local_name(part) == "t" and local_name(part.getparent()) != "rPh"  # type: ignore[arg-type]
     )
+
+
+def _as_text(cell: str) -> str:
+    """A cell of a CSV as Excel shows it: `="0123"` and `'0123` are how banks keep a number from losing its zeros."""
+    match = _KEPT_AS_TEXT.fullmatch(cell)
+    return cell if match is None else match[1] or match[2]
 
 
 def _trimmed(text: str, sheet: int, number: int) -> str:

@@ -105,6 +105,8 @@ class _Reading:
         if self._table is not None and row.sheet != self._table.header.sheet:
             yield from self._end()
         columns = self._header(row)
+        if columns is not None and self._table is not None and columns == self._table.columns:
+            return  # the header again, on the next page
         if columns is not None:
             yield from self._end()
             yield from self._begin(row, columns)
@@ -167,15 +169,15 @@ class _Reading:
         if not booking and any(table.layout.label(cell) in _IN_TABLE for cell in row.cells if cell):
             self._beside(table, row, in_table=True)
             return
-        moneys = [column for column in MONEY if table.cell(row, column) not in NOTHING]
-        if not moneys:
+        if not booking and (under := _columns(table.layout, row)).keys() >= {Column.DEBIT, Column.CREDIT}:
+            _take_second_line(table, under)
+            return
+        moneys = [text for column in MONEY if (text := table.cell(row, column)) not in NOTHING]
+        if not moneys or not (booking or any(map(_looks_like_amount, moneys))):
             self._beside(table, row)
             return
         if not booking and _numbered(row):
             return  # the numbers under a header
-        if not booking and (under := _columns(table.layout, row)).keys() >= {Column.DEBIT, Column.CREDIT}:
-            _take_second_line(table, under)
-            return
         try:
             if booking and not is_in_currency(table, row):
                 return
@@ -249,7 +251,7 @@ class _Reading:
             yield ended(table)
 
 
-_IN_TABLE: Final = frozenset({Label.OPENING, Label.CLOSING, *_TOTALS})
+_IN_TABLE: Final = frozenset({Label.OPENING, Label.CLOSING, Label.ASIDE, *_TOTALS})
 
 
 def _is_whole(columns: dict[Column, int]) -> bool:
@@ -324,6 +326,12 @@ def _value_after(row: Row, place: int) -> str | None:
 
 def _looks_like_number(text: str) -> bool:
     return any(letter.isdigit() for letter in text) and not is_day(text)
+
+
+def _looks_like_amount(text: str) -> bool:
+    """Whether a cell could be meant as money, and is no sentence under the table such as `Hà Nội, ngày 30 tháng 11`."""
+    letters = sum(letter.isalpha() for letter in text)
+    return letters < 4 and any(letter.isdigit() for letter in text) and not is_day(text)
 
 
 def _numbered(row: Row) -> bool:

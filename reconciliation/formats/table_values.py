@@ -9,6 +9,7 @@ from reconciliation.errors import ProblemCode
 from reconciliation.formats.amounts import Unreadable, calendar_date, decimals_of, shown
 
 _UNIT: Final = re.compile(r"\s*(?:VN[DĐ]|đồng|[đĐ₫]|USD|EUR|JPY|[A-Z]{3})\.?$", re.IGNORECASE)
+_UNIT_BEFORE: Final = re.compile(r"^(?:VN[DĐ]|USD|EUR|JPY|₫)\s*", re.IGNORECASE)
 _SIGNED: Final = re.compile(r"([+-]?)\s*([0-9][0-9.,'’ ]*)")
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:([.,'’ ])[0-9]{3})(?:\1[0-9]{3})*")
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+")
@@ -21,6 +22,7 @@ _MONTH_NAMED: Final = re.compile(
 _COMPACT: Final = re.compile(r"(20[0-9]{2})(0[1-9]|1[0-2])([0-3][0-9])(?![0-9])(.*)", re.DOTALL)
 _SERIAL: Final = re.compile(r"([0-9]{5})(?:\.[0-9]+)?")
 _CLOCK: Final = re.compile(r"[T ]*[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]+)?(?: ?[AP]M)?(?:Z|[+-][0-9:]{4,6})?")
+_CLOCK_FIRST: Final = re.compile(r"^[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?\s+")
 _FIRST_SERIAL: Final = date(1899, 12, 30)
 _DIGITS_AT_MOST: Final = 18
 
@@ -40,7 +42,7 @@ def read_number(text: str, currency: str) -> int:
     negative = bare.startswith("(") and bare.endswith(")")
     if negative:
         bare = bare[1:-1]
-    match = _SIGNED.fullmatch(_UNIT.sub("", bare).strip())
+    match = _SIGNED.fullmatch(_UNIT_BEFORE.sub("", _UNIT.sub("", bare).strip()))
     if match is None or (negative and match[1]):
         raise Unreadable(ProblemCode.AMOUNT, f"{shown(text)} is no amount")
     value = _unsigned(match[2].strip(), text, currency)
@@ -70,6 +72,8 @@ def _parted(digits: str, decimals: int) -> tuple[str, str]:
     if place < 0:
         return digits, ""
     mark, fraction = digits[place], digits[place + 1 :]
+    if decimals == 0 and len(fraction) == 3 and ({".", ","} - {mark}) & set(digits):
+        return digits, ""  # 1,000.000: a thousand or a million
     parts_thousands = len(fraction) == 3 and (decimals == 0 or mark == ",") and _GROUPED.fullmatch(digits) is not None
     if digits.count(mark) > 1 or parts_thousands or not (fraction.isascii() and fraction.isdigit()):
         return digits, ""
@@ -85,7 +89,7 @@ def read_day(text: str) -> tuple[date, str]:
     >>> read_day("03/04/2026")
     (datetime.date(2026, 4, 3), '')
     """
-    bare = text.strip()
+    bare = _CLOCK_FIRST.sub("", text.strip())
     serial = _SERIAL.fullmatch(bare)
     if serial is not None:
         return _FIRST_SERIAL + timedelta(days=int(serial[1])), ""

@@ -285,6 +285,8 @@ def test_a_text_that_is_no_table_is_not_known(tmp_path: Path) -> None:
         ("1.234.567,00", "VND", 1_234_567),
         ("-12 000 đ", "VND", -12_000),
         ("(500)", "VND", -500),
+        ("VND 500", "VND", 500),
+        ("1'500", "VND", 1_500),
         ("9876543.0", "VND", 9_876_543),
         ("1,234.5", "USD", 123_450),
         ("1,234", "USD", 123_400),
@@ -296,7 +298,22 @@ def test_numbers_as_people_write_them(text: str, currency: str, minor: int) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1.9E+13", "12.34", "1.23.4567", "1,2,3", "--5", "(-5)", "0x10", "٥٠", "5-", "1.234,567"]
+    "text",
+    [
+        "",
+        "1.9E+13",
+        "12.34",
+        "1.23.4567",
+        "1,2,3",
+        "--5",
+        "(-5)",
+        "0x10",
+        "٥٠",
+        "5-",
+        "1.234,567",
+        "1,000.000",
+        "1.000,000",
+    ],
 )
 def test_numbers_that_are_none(text: str) -> None:
     with pytest.raises(Unreadable):
@@ -306,6 +323,7 @@ def test_numbers_that_are_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "day", "rest"),
     [
+        ("09:15 03/04/2026", date(2026, 4, 3), ""),
         ("03/04/2026", date(2026, 4, 3), ""),
         ("2026-04-03 10:11:12", date(2026, 4, 3), ""),
         ("03-04-2026 10:11", date(2026, 4, 3), ""),
