@@ -176,8 +176,8 @@ class _Reading:
         if not moneys or not (booking or any(map(_looks_like_amount, moneys))):
             self._beside(table, row)
             return
-        if not booking and _numbered(row):
-            return  # the numbers under a header
+        if not booking and (_numbered(row) or _account(table.layout, row) == table.account != ""):
+            return  # the numbers under a header, or the head of the next page
         try:
             if booking and not is_in_currency(table, row):
                 return
