@@ -18,11 +18,12 @@ from engine.errors import DoesNotHold, NotAllowed
 from engine.payments.settlement import Applied, apply_runs, know_agencies
 from ledger import balances
 from ledger.periods import close_period
+from ledger.window import Window
 from reconciliation import breaks, day_proofs, matching, news, proof
 from reconciliation.breaks import Break
 from reconciliation.day_proofs import KeptProof
 from reconciliation.matching import MatchCounts
-from reconciliation.proof import AccountProof
+from reconciliation.proof import AccountProof, Moved
 from reconciliation.working_days import working_days_between
 
 _LISTED_AT_MOST = 1_000
@@ -63,6 +64,10 @@ class AccountReport:
     breaks: tuple[OpenClass, ...]
     told_early: tuple[int, int]
     """Of what is expected and not booked yet, how much early news has told of: count and đồng."""
+    in_books: Moved
+    """What moved on the day by the ledger."""
+    at_bank: Moved
+    """What moved on the day by the statements."""
 
     @property
     def keeps_open(self) -> tuple[str, ...]:
@@ -78,7 +83,13 @@ class AccountReport:
         proven = self.proof
         return {
             "account": proven.ledger_account,
+            "ledger_opening_vnd": proven.ledger_vnd - self.in_books.net_vnd,
+            "ledger_in_vnd": self.in_books.in_vnd,
+            "ledger_out_vnd": self.in_books.out_vnd,
             "ledger_vnd": proven.ledger_vnd,
+            "statement_opening_vnd": self._statement_opening_vnd,
+            "statement_in_vnd": self.at_bank.in_vnd,
+            "statement_out_vnd": self.at_bank.out_vnd,
             "statement_on": proven.statement_on.isoformat() if proven.statement_on else None,
             "statement_vnd": proven.statement_vnd,
             "difference_vnd": proven.difference_vnd,
@@ -91,6 +102,11 @@ class AccountReport:
             "breaks": [_as_json(each) for each in self.breaks],
             "keeps_open": list(self.keeps_open),
         }
+
+    @property
+    def _statement_opening_vnd(self) -> int | None:
+        closing_vnd = self.proof.statement_vnd
+        return None if closing_vnd is None else closing_vnd - self.at_bank.net_vnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,9 @@ def report(connection: Connection, on: date) -> tuple[AccountReport, ...]:
     for row in connection.execute(_MATCHED, {"on": on}):
         matched[row.ledger_account].append(MatchedLines(row.rule, row.lines, row.amount_vnd))
     early = news.told_early(connection)
+    window = Window(since=on, until=on)
+    in_books = {row.account: Moved(row.debit.vnd, row.credit.vnd) for row in balances.turnover(connection, window)}
+    at_bank = proof.booked(connection, on)
     open_breaks = defaultdict(list)
     for found in breaks.open_breaks(connection, on):
         open_breaks[found.ledger_account].append(found)
@@ -151,6 +170,8 @@ def report(connection: Connection, on: date) -> tuple[AccountReport, ...]:
             matched=tuple(matched[account.ledger_account]),
             breaks=_by_class(open_breaks[account.ledger_account], on),
             told_early=early.get(account.ledger_account, (0, 0)),
+            in_books=in_books.get(account.ledger_account, Moved()),
+            at_bank=at_bank.get(account.ledger_account, Moved()),
         )
         for account in proof.prove(connection, on, lambda code, day: balances.balance(connection, code, on=day).vnd)
     )

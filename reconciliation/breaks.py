@@ -149,6 +149,8 @@ class Break:
         return ", ".join(words)
 
 
+# As known now: the statement of a day comes after it, and with it the break, which stands from the day of the line; what
+# was solved since keeps no day open. A match that was undone stood until the decision.
 _OPEN_BREAKS = text(
     """
 SELECT b.break_id, b.class AS break_class, a.ledger_account,
@@ -162,7 +164,8 @@ JOIN reconciliation.statement s ON s.statement_id = coalesce(b.statement_id, i.s
 JOIN reconciliation.own_account a ON a.own_account_id = s.own_account_id
 LEFT JOIN reconciliation.expectation x USING (expectation_id)
 LEFT JOIN reconciliation.suspense u ON u.item_id = b.item_id
-WHERE b.opened_on <= :on AND (b.closed_on IS NULL OR b.closed_on > :on)
+WHERE b.closed_on IS NULL AND coalesce(e.booked_on, s.from_on) <= :on
+    AND (b.class <> 'undone' OR b.opened_on <= :on)
 UNION ALL
 SELECT NULL, 'missing_at_bank', a.ledger_account, x.reference, x.sign, NULL, x.amount_vnd, x.due_on, '{}'::jsonb,
     false
@@ -175,7 +178,7 @@ ORDER BY since, ledger_account, break_class, reference, break_id
 
 
 def open_breaks(connection: Connection, on: date) -> list[Break]:
-    """What stands alone at the end of a day, the oldest first. What is missing at the bank is told as known now.
+    """What stands alone of the days up to this one, the oldest first, as known now.
 
     A receipt of open amount (a notice to an employer) is never missing at the bank: arrears are the engine's to tell.
     """

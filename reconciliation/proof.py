@@ -73,6 +73,34 @@ class AccountProof:
         return plain
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Phát sinh: what came in and went out on a day, in đồng."""
+
+    in_vnd: int = 0
+    out_vnd: int = 0
+
+    @property
+    def net_vnd(self) -> int:
+        return self.in_vnd - self.out_vnd
+
+
+_BOOKED = text("""
+    SELECT a.ledger_account, coalesce(sum(e.amount_vnd) FILTER (WHERE e.sign = 'credit'), 0)::bigint AS in_vnd,
+        coalesce(sum(e.amount_vnd) FILTER (WHERE e.sign = 'debit'), 0)::bigint AS out_vnd
+    FROM reconciliation.statement_entry e
+    JOIN reconciliation.own_account a USING (own_account_id)
+    LEFT JOIN reconciliation.withdrawn_entry w USING (statement_id, entry_no)
+    WHERE e.booked_on = :on AND w.statement_id IS NULL
+    GROUP BY a.ledger_account""")
+
+
+def booked(connection: Connection, on: date) -> dict[str, Moved]:
+    """What the bank has booked on a day, by our account; one on which nothing moved is not among them."""
+    rows = connection.execute(_BOOKED, {"on": on})
+    return {row.ledger_account: Moved(row.in_vnd, row.out_vnd) for row in rows}
+
+
 _ACCOUNTS = text(
     f"""
 SELECT a.own_account_id, a.ledger_account, last.to_on AS statement_on, last.closing_vnd AS statement_vnd,
@@ -95,21 +123,29 @@ ORDER BY a.ledger_account
 """
 )
 
-# A line that matched later is in the ledger under its booking date, so it is not open on the days before either. Nor is
-# one in suspense.
+# As known now: the statement of a day comes after it, and with it the break. A line that matched or was written off
+# later is in the ledger under its booking date, so it is not open on the days before either; nor is one in suspense. Of
+# a match that was undone the ledger knows from the day of the decision on.
 _OPEN_ITEMS = text(
     """
-SELECT s.own_account_id, i.item_id, b.class AS break_class, e.booked_on,
+SELECT * FROM (
+SELECT DISTINCT ON (i.item_id) s.own_account_id, i.item_id, b.class AS break_class, e.booked_on,
     CASE i.sign WHEN 'credit' THEN i.amount_vnd ELSE -i.amount_vnd END AS signed_vnd
 FROM reconciliation.break b
 JOIN reconciliation.statement_item i USING (item_id)
 JOIN reconciliation.statement_entry e ON e.statement_id = i.statement_id AND e.entry_no = i.entry_no
 JOIN reconciliation.statement s ON s.statement_id = i.statement_id
-WHERE b.class <> 'returned' AND b.opened_on <= :on AND (b.closed_on IS NULL OR b.closed_on > :on)
+WHERE b.class <> 'returned' AND (b.closed_on IS NULL OR b.closed_on > :on)
+    AND (b.class <> 'undone' OR b.opened_on <= :on)
     AND s.state = 'accepted' AND e.booked_on <= :on
     AND NOT EXISTS (SELECT FROM reconciliation.match m WHERE m.item_id = i.item_id AND m.undone_at IS NULL)
     AND NOT EXISTS (SELECT FROM reconciliation.suspense u WHERE u.item_id = i.item_id)
-ORDER BY e.booked_on, i.item_id
+    AND NOT EXISTS (
+        SELECT FROM reconciliation.decision d JOIN reconciliation.break w USING (break_id)
+        WHERE w.item_id = i.item_id AND d.kind = 'write_off' AND d.approved_by IS NOT NULL)
+ORDER BY i.item_id, b.break_id
+) item
+ORDER BY booked_on, item_id
 """
 )
 

@@ -12,9 +12,24 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from ledger.sheets import neutral
 from reconciliation.day_proofs import KeptProof
+from reconciliation.proof_words import WORDS
 
 _MONEY = "#,##0;[Red]-#,##0"
-_FIGURES = ("account", "ledger_vnd", "statement_on", "statement_vnd", "difference_vnd", "expected", "expected_vnd")
+_FIGURES = (
+    "account",
+    "ledger_opening_vnd",
+    "ledger_in_vnd",
+    "ledger_out_vnd",
+    "ledger_vnd",
+    "statement_on",
+    "statement_opening_vnd",
+    "statement_in_vnd",
+    "statement_out_vnd",
+    "statement_vnd",
+    "difference_vnd",
+    "expected",
+    "expected_vnd",
+)
 
 
 def write_proof(path: Path, kept: KeptProof) -> None:
@@ -59,12 +74,12 @@ def _sheet(
     sheet = book.add_worksheet(title)
     sheet.freeze_panes(1, 0)
     for place, column in enumerate(columns):
-        sheet.write_string(0, place, column, bold)
-        sheet.set_column(place, place, 18)
+        sheet.write_string(0, place, WORDS[column], bold)
+        sheet.set_column(place, place, 22)
     for number, row in enumerate(rows, 1):
         for place, column in enumerate(columns):
             value = row[column]
             if isinstance(value, int):
                 sheet.write_number(number, place, value, money)
             elif value is not None:
-                sheet.write_string(number, place, neutral(str(value)))
+                sheet.write_string(number, place, neutral(WORDS.get(value, value)))

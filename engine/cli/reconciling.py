@@ -14,6 +14,7 @@ from engine.payments import decisions as deciding
 from engine.reconcile import AccountReport, close_month, prove_day, reconcile
 from reconciliation import decisions, matching
 from reconciliation.proof_book import write_proof
+from reconciliation.proof_paper import proof_pdf
 from reconciliation.suggestions import suggest
 
 app = typer.Typer()
@@ -42,16 +43,18 @@ def reconcile_accounts(on: On = None, as_json: AsJson = False) -> None:
 @app.command("prove-day")
 def prove_one_day(
     on: On = None,
-    output: Annotated[Path | None, typer.Option("--output", help="A file ending in .xlsx or .json.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="A file ending in .pdf, .xlsx or .json.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Biên bản đối chiếu ngày: ledger, gateways and statements, numbered and hashed; exit 1 if the day cannot close."""
-    if output is not None and output.suffix not in (".xlsx", ".json"):
-        raise WrongInput([f"{output}: the proof is written as .xlsx or .json"])
+    if output is not None and output.suffix not in (".pdf", ".xlsx", ".json"):
+        raise WrongInput([f"{output}: the proof is written as .pdf, .xlsx or .json"])
     with opened() as installation, installation.database.transaction() as connection:
         kept = prove_day(connection, day_of(installation, on), installation.clock().now())
     if output is not None and output.suffix == ".xlsx":
         write_proof(output, kept)
+    elif output is not None and output.suffix == ".pdf":
+        output.write_bytes(proof_pdf(kept))
     elif output is not None:
         output.write_text(json.dumps(kept.as_json(), ensure_ascii=False, indent=2), encoding="utf-8")
     print_json(kept.as_json()) if as_json else print_result(

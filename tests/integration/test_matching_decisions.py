@@ -9,6 +9,7 @@ from pathlib import Path
 import builders
 import pytest
 from bank_paper import Line, Paper
+from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -21,7 +22,7 @@ from engine.payments import decisions as deciding
 from engine.payments.agreement import require_agreement
 from engine.payments.proof import prove
 from engine.payments.settlement import import_statement
-from engine.reconcile import close_month, prove_day, reconcile, three_ways
+from engine.reconcile import close_month, prove_day, reconcile, report, three_ways
 from engine.settings import Settings
 from engine.statements import fetch_statements
 from engine.vault import Vault
@@ -37,6 +38,7 @@ from reconciliation.decisions import DecisionRefused
 from reconciliation.formats.sheets import read_xlsx
 from reconciliation.intake import register_account
 from reconciliation.proof_book import write_proof
+from reconciliation.proof_paper import proof_pdf
 from reconciliation.references import make_reference
 from reconciliation.suggestions import suggest
 
@@ -217,6 +219,27 @@ def test_a_settled_payment_is_taken_back_with_a_reversing_entry_and_matched_by_t
         assert way.told_success_vnd == way.sent_vnd
 
 
+def test_a_day_is_proven_by_the_statement_of_the_morning_after(books: Books) -> None:
+    """A line that nobody knows explains the difference of its day, though its break is opened later."""
+    books.load(books.write("a", DAY, Line(-9_900)))
+    with books.database.transaction() as connection:
+        (account,) = report(connection, DAY)
+        assert (account.proof.ledger_vnd, account.proof.statement_vnd, account.proof.difference_vnd) == (0, -9_900, 0)
+        assert [each.break_class for each in account.breaks] == ["unknown_to_us"]
+        assert account.keeps_open == ("cash_at_bank.simbank.retirement: 1 unknown_to_us, 9900 đ (payments)",)
+        decision = decisions.prepare_write_off(connection, books.only_break(connection), "a fee", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+    with books.database.transaction() as connection:
+        for day in (DAY, DAY + timedelta(days=1), LATER):
+            (account,) = report(connection, day)
+            assert (account.proof.difference_vnd, account.breaks, account.keeps_open) == (0, (), ())
+
+
+def _text_of(pdf: bytes) -> str:
+    pages = (page.get_textpage().get_text_range() for page in PdfDocument(pdf))
+    return " ".join(" ".join(pages).replace("−", "-").split())
+
+
 def test_the_proof_of_a_day_is_numbered_and_a_month_closes_only_on_it(books: Books, tmp_path: Path) -> None:
     books.load(books.write("a", DAY, Line(-9_900)))
     with books.database.transaction() as connection:
@@ -234,6 +257,20 @@ def test_the_proof_of_a_day_is_numbered_and_a_month_closes_only_on_it(books: Boo
         second = close_month(connection, DAY, AFTERWARDS)
         assert (second.closes, second.number > first.number) == (True, True)
         assert closed_through(connection) == date(2026, 11, 1)
+    assert proof_pdf(first) == proof_pdf(first) != proof_pdf(second)
+    told = _text_of(proof_pdf(first))
+    for words in (
+        f"Số: {first.number}",
+        first.sha256,
+        "Không nhận ra",
+        "-9.900",
+        "chưa khóa sổ được",
+        "Kế toán trưởng",
+    ):
+        assert words in told
+    closed = _text_of(proof_pdf(second))
+    assert "khóa sổ được" in closed
+    assert "Không nhận ra" not in closed
     write_proof(tmp_path / "proof.xlsx", second)
     with tmp_path.joinpath("proof.xlsx").open("rb") as file:
         rows = [row.cells for row in read_xlsx(file)]
