@@ -50,6 +50,8 @@ class Row:
     sheet: int
     number: int
     cells: tuple[str, ...]
+    whole: bool = True
+    """Whether the file goes on behind it: the last row of a CSV without a line end may be cut."""
 
     @property
     def place(self) -> str:
@@ -83,9 +85,12 @@ def read_csv(file: BinaryIO) -> Iterator[Row]:
         text.seek(0)
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        before = 0
         for number, cells in enumerate(reader, 1):
             lines.held = 0
-            yield Row(1, number, tuple(_trimmed(_as_text(cell), 1, number) for cell in cells[:_COLUMNS_READ]))
+            whole = lines.ended or len(cells) >= before
+            before = len(cells)
+            yield Row(1, number, tuple(_trimmed(_as_text(cell), 1, number) for cell in cells[:_COLUMNS_READ]), whole)
     except UnicodeDecodeError as error:
         raise refused(ProblemCode.NOT_READABLE, "file", f"the text is not {encoding}") from error
     except csv.Error as error:
@@ -185,6 +190,8 @@ class _Lines:
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self.held = 0
+        self.ended = True
+        """Whether the last line has an end."""
         self._text = text
         self._number = 0
 
@@ -196,6 +203,7 @@ class _Lines:
         if not line:
             raise StopIteration
         self._number += 1
+        self.ended = line.endswith(("\n", "\r"))
         self.held += len(line)
         if self.held > _HELD_AT_MOST:
             detail = f"{_HELD_AT_MOST} characters without the end of a row"

@@ -19,6 +19,7 @@ from reconciliation.formats.sheets import Row
 from reconciliation.formats.table_rows import (
     MONEY,
     NOTHING,
+    SUMMED,
     Table,
     check_totals,
     day_or_none,
@@ -172,6 +173,8 @@ class _Reading:
         if not booking and (under := _columns(table.layout, row)).keys() >= {Column.DEBIT, Column.CREDIT}:
             _take_second_line(table, under)
             return
+        if booking and not row.whole:
+            self.refuse(ProblemCode.TRUNCATED, row.place, "the file ends inside a row")
         moneys = [text for column in MONEY if (text := table.cell(row, column)) not in NOTHING]
         if not moneys or not (booking or any(map(_looks_like_amount, moneys))):
             self._beside(table, row)
@@ -234,12 +237,20 @@ class _Reading:
         if label is Label.TOTAL:
             told = ((Label.TOTAL_DEBIT, Column.DEBIT), (Label.TOTAL_CREDIT, Column.CREDIT))
             texts = {kept: table.cell(row, column) for kept, column in told}
+            self._column_totals(table, row)
         else:
             texts = {label: _value_after(row, place) or ""}
         for kept, text in texts.items():
             currency = "VND" if kept in (Label.COUNT_DEBIT, Label.COUNT_CREDIT) else table.currency
             try:
                 table.stated[kept] = (row.place, abs(read_number(text, currency)))
+            except Unreadable:
+                continue
+
+    def _column_totals(self, table: Table, row: Row) -> None:
+        for column in SUMMED:
+            try:
+                table.stated_sums[column] = (row.place, read_number(table.cell(row, column), table.currency))
             except Unreadable:
                 continue
 

@@ -38,6 +38,32 @@ _OF_THE_PROVIDER: Final = frozenset({Column.FEE, Column.TAX})
 NOTHING: Final = frozenset({"", "-", "–"})
 
 
+SUMMED: Final = (Column.AMOUNT, Column.FEE, Column.TAX, Column.NET)
+"""Columns whose total a settlement file tells."""
+
+
+@dataclass(slots=True)
+class ColumnSums:
+    """What a column comes to: of what is booked or of every row, each with or without the signs of its numbers."""
+
+    booked: int = 0
+    booked_unsigned: int = 0
+    every: int = 0
+    every_unsigned: int = 0
+
+    def add(self, number: int, *, booked: bool) -> None:
+        self.every += number
+        self.every_unsigned += abs(number)
+        if booked:
+            self.booked += number
+            self.booked_unsigned += abs(number)
+
+    def is_meant_by(self, total: int) -> bool:
+        """No provider tells which of them its total is."""
+        sums = (self.booked, self.booked_unsigned, self.every, self.every_unsigned)
+        return abs(total) in {abs(each) for each in sums}
+
+
 @dataclass(slots=True)
 class Table:
     """The statement that is being read."""
@@ -60,6 +86,8 @@ class Table:
     tally: Tally = field(default_factory=Tally)
     counts: dict[Sign, int] = field(default_factory=lambda: {Sign.DEBIT: 0, Sign.CREDIT: 0})
     stated: dict[Label, tuple[str, int]] = field(default_factory=dict)
+    sums: dict[Column, ColumnSums] = field(default_factory=dict)
+    stated_sums: dict[Column, tuple[str, int]] = field(default_factory=dict)
     balances: list[tuple[str, int, int]] = field(default_factory=list)
     """Of rows with a running balance: their place, what they moved, and the balance after."""
     rows: int = 0
@@ -143,8 +171,11 @@ def entries_of(table: Table, row: Row, told_day: str) -> list[Entry]:
                 virtual_account=table.cell(row, Column.VIRTUAL_ACCOUNT) or None,
             )
         )
-    net = table.cell(row, Column.NET)
-    if net not in NOTHING and Column.AMOUNT in table.columns:
+    booked = status not in _NOT_BOOKED
+    for column in SUMMED:
+        if table.cell(row, column) not in NOTHING:
+            table.sums.setdefault(column, ColumnSums()).add(_number(table, row, column), booked=booked)
+    if booked and table.cell(row, Column.NET) not in NOTHING and Column.AMOUNT in table.columns:
         told, moved = _number(table, row, Column.NET), sum(entry.signed_amount for entry in made)
         if told != moved:
             detail = f"the net is {told}, gross less fee and tax {moved}"
@@ -268,6 +299,10 @@ def check_totals(table: Table) -> None:
         Label.COUNT_DEBIT: table.counts[Sign.DEBIT],
         Label.COUNT_CREDIT: table.counts[Sign.CREDIT],
     }
+    for column, (place, total) in table.stated_sums.items():
+        if not table.sums.get(column, ColumnSums()).is_meant_by(total):
+            detail = f"the total of {column.value} is stated as {total}, the rows do not come to it"
+            table.contradictions.append(Problem(ProblemCode.SUMMARY_MISMATCH, place, detail))
     has_fees = {Column.FEE, Column.TAX} & table.columns.keys()
     for label, (place, stated) in table.stated.items():
         if stated != counted[label] and not (has_fees and label in (Label.TOTAL_DEBIT, Label.COUNT_DEBIT)):

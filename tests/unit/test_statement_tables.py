@@ -348,4 +348,29 @@ def test_a_settlement_file_of_a_wallet_tells_gross_fee_and_net(tmp_path: Path) -
     path = write_csv(tmp_path / "a.csv", rows)
     assert figures(path) == [("MOMOBHXH01", None, None, 4, 1_000_000, 205_500)]
     wrong = inspect(write_csv(tmp_path / "b.csv", _changed(rows, 3, 5, "994.501")))
-    assert [problem.code for problem in wrong.problems] == [ProblemCode.SUMMARY_MISMATCH]
+    assert [(problem.code, problem.place) for problem in wrong.problems] == [
+        (ProblemCode.SUMMARY_MISMATCH, "sheet 1, row 4"),
+        (ProblemCode.SUMMARY_MISMATCH, "sheet 1, row 6"),
+    ]
+    total = inspect(write_csv(tmp_path / "c.csv", _changed(rows, 5, 3, "5.001")))
+    assert [(problem.code, problem.place) for problem in total.problems] == [
+        (ProblemCode.SUMMARY_MISMATCH, "sheet 1, row 6")
+    ]
+
+
+def test_what_a_wallet_did_not_do_comes_to_nothing(tmp_path: Path) -> None:
+    rows: list[list[Cell]] = [
+        ["ZaloPay"],
+        ["Merchant ID: BHXH2553"],
+        ["Transaction date", "Order ID", "Gross amount", "Fee", "Net amount", "Status"],
+        ["2026-11-02 10:15:00", "ORDER1", "1000000", "5000", "995000", "SUCCESS"],
+        ["2026-11-02 10:16:00", "ORDER2", "700000", "0", "0", "FAILED"],
+        ["Total", "", "1000000", "5000", "995000", ""],
+    ]
+    assert figures(write_csv(tmp_path / "a.csv", rows)) == [("BHXH2553", None, None, 2, 1_000_000, 5_000)]
+
+
+@pytest.mark.parametrize("cells", [2, 3, 4])
+def test_a_file_that_ends_inside_a_row_is_refused(tmp_path: Path, cells: int) -> None:
+    path = write_csv(tmp_path / "a.csv", [["Tài khoản", "03101010000001"], *MSB[2:5], MSB[5][:cells]])
+    assert ProblemCode.TRUNCATED in codes(path)
