@@ -4,7 +4,7 @@
 from the day: an expectation whose due date has passed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -149,8 +149,8 @@ class Break:
         return ", ".join(words)
 
 
-# As known now: the statement of a day comes after it, and with it the break, which stands from the day of the line; what
-# was solved since keeps no day open. A match that was undone stood until the decision.
+# As known now: the statement of a day comes after it, and with it the break, which stands from the day of its line.
+# What was solved since keeps no day open. A match that was undone stood until the decision.
 _OPEN_BREAKS = text(
     """
 SELECT b.break_id, b.class AS break_class, a.ledger_account,
@@ -197,6 +197,61 @@ def open_breaks(connection: Connection, on: date) -> list[Break]:
         )
         for row in connection.execute(_OPEN_BREAKS, {"on": on})
     ]
+
+
+class AwaitedClass(StrEnum):
+    """What of the awaited is no break, and what was one until it came."""
+
+    EXPECTED = "expected"
+    """Sent or asked for, and not due yet."""
+    DUE = "due"
+    """To be seen on the statement of this day."""
+    LATE = "late"
+    """Came on this day, and was due before."""
+
+
+_OPEN_AWAITED = """
+SELECT a.ledger_account, x.reference, x.sign, NULL::bigint AS line_vnd, x.amount_vnd AS expected_vnd, x.due_on AS since
+FROM reconciliation.awaited x
+JOIN reconciliation.own_account a USING (own_account_id)
+WHERE x.amount_vnd IS NOT NULL AND {due}
+ORDER BY x.due_on, a.ledger_account, x.reference
+"""
+_AWAITED = {
+    AwaitedClass.EXPECTED: _OPEN_AWAITED.format(due="x.due_on > :on"),
+    AwaitedClass.DUE: _OPEN_AWAITED.format(due="x.due_on = :on"),
+    AwaitedClass.LATE: """
+        SELECT a.ledger_account, x.reference, i.sign, m.amount_vnd, x.amount_vnd, x.due_on
+        FROM reconciliation.statement_entry e
+        JOIN reconciliation.own_account a USING (own_account_id)
+        JOIN reconciliation.statement_item i USING (statement_id, entry_no)
+        JOIN reconciliation.match m USING (item_id)
+        JOIN reconciliation.expectation x USING (expectation_id)
+        WHERE e.booked_on = :on AND m.undone_at IS NULL AND m.returns_match_id IS NULL AND x.due_on < :on
+            AND x.amount_vnd IS NOT NULL
+        ORDER BY x.due_on, a.ledger_account, x.reference""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A payment or receipt that is expected, due, or came late. Amounts in đồng."""
+
+    awaited_class: AwaitedClass
+    ledger_account: str
+    reference: str
+    sign: Sign
+    line_vnd: int | None
+    expected_vnd: int
+    since: date
+    """The day on which it was due."""
+
+
+def awaited(connection: Connection, on: date, wanted: AwaitedClass) -> Iterator[Awaited]:
+    """What is expected or due at the end of a day, or came late on it; a month of payments is streamed."""
+    for row in connection.execute(text(_AWAITED[wanted]).execution_options(yield_per=10_000), {"on": on}):
+        account, reference, sign, line_vnd, expected_vnd, since = row
+        yield Awaited(wanted, account, reference, Sign(sign), line_vnd, expected_vnd, since)
 
 
 def close(connection: Connection, break_ids: Sequence[int], reason: str, on: date) -> int:

@@ -24,7 +24,7 @@ from gateways import banking_days, breaker, credentials, public_web, vietqr, wit
 from gateways import errors as gateways
 from gateways.simulator.errors import SimulatorError
 from ledger import errors as ledger
-from reconciliation import decisions, intake, matching
+from reconciliation import break_history, decisions, intake, matching
 from reconciliation import errors as reconciliation
 from reconciliation.formats import layouts
 
@@ -96,6 +96,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     layouts.WrongLayout: HTTPStatus.INTERNAL_SERVER_ERROR,
     intake.AccountRegisteredDifferently: HTTPStatus.CONFLICT,
     matching.MatchNotUndone: HTTPStatus.CONFLICT,
+    break_history.UnknownBreak: HTTPStatus.NOT_FOUND,
     decisions.DecisionRefused: HTTPStatus.CONFLICT,
 }
 """Every class that our rooms raise; a branch of the simulated bank's own errors is told as its root."""

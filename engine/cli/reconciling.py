@@ -1,7 +1,8 @@
 """Reconciliation from the command line."""
 
 import json
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +10,19 @@ import typer
 
 from engine.cli.calling import As, AsJson, On, Reason, day_of, opened
 from engine.cli.printing import err, out, print_json, print_result, print_table
+from engine.cli.tables import Destination, Format, FormatOption, Listing, Output, deliver
 from engine.errors import WrongInput
 from engine.payments import decisions as deciding
 from engine.reconcile import AccountReport, close_month, prove_day, reconcile
-from reconciliation import decisions, matching
+from ledger.money import Dong
+from ledger.sheets import Cell, Column, Kind
+from reconciliation import breaks, decisions, matching
+from reconciliation.break_history import history
+from reconciliation.breaks import Awaited, AwaitedClass, Break, BreakClass, Owner
 from reconciliation.proof_book import write_proof
 from reconciliation.proof_paper import proof_pdf
 from reconciliation.suggestions import suggest
+from reconciliation.working_days import working_days_between
 
 app = typer.Typer()
 break_commands = typer.Typer(no_args_is_help=True, help="Chênh lệch: what did not match.")
@@ -87,6 +94,98 @@ def _print_account(account: AccountReport) -> None:
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
         print_table(title, [{key: value for key, value in row.items() if key != "listed"} for row in rows])
+
+
+@break_commands.command("list")
+def break_list(
+    on: On = None,
+    of_class: Annotated[str | None, typer.Option("--class", help="One class, also expected, due or late.")] = None,
+    owner: Annotated[Owner | None, typer.Option(help="Whose it is.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="One account of the ledger, such as cash_at_bank.simbank.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Danh sách chênh lệch: whose each is, how old, how much, what to do first; exit 1 while one keeps the day open."""
+    to = Destination.asked(form, output, as_json=as_json)
+    if of_class is not None and of_class not in (*BreakClass, *AwaitedClass):
+        raise WrongInput([f"{of_class} is no class: {', '.join((*BreakClass, *AwaitedClass))}"])
+    with opened() as installation, installation.database.transaction() as connection:
+        day = day_of(installation, on)
+        if of_class in tuple(AwaitedClass):
+            found: Iterator[Break | Awaited] = breaks.awaited(connection, day, AwaitedClass(of_class))
+        else:
+            found = (each for each in breaks.open_breaks(connection, day) if of_class in (None, each.break_class))
+        chosen = (
+            each
+            for each in found
+            if account in (None, each.ledger_account)
+            and (owner is None or (isinstance(each, Break) and each.owner is owner))
+        )
+        kept_open = False
+
+        def cells() -> Iterator[list[Cell]]:
+            nonlocal kept_open
+            for each in chosen:
+                kept_open |= isinstance(each, Break) and each.keeps_day_open
+                yield _break_cells(each, day)
+
+        listing = Listing("Chênh lệch", _BREAK_COLUMNS, cells())
+        deliver(listing, to, installation.clock().now())
+    if kept_open:
+        raise typer.Exit(1)
+
+
+_BREAK_COLUMNS = (
+    Column("break_id", "Số", "Break", Kind.NUMBER),
+    Column("class", "Loại", "Class"),
+    Column("account", "Tài khoản", "Account"),
+    Column("reference", "Mã tham chiếu", "Reference"),
+    Column("sign", "Có / Nợ", "Sign"),
+    Column("line_vnd", "Trên sao kê", "On the statement", Kind.MONEY),
+    Column("expected_vnd", "Dự kiến", "Expected", Kind.MONEY),
+    Column("since", "Từ ngày", "Since", Kind.DATE),
+    Column("age_days", "Số ngày làm việc", "Working days", Kind.NUMBER),
+    Column("owner", "Phụ trách", "Owner"),
+    Column("next_action", "Việc làm trước", "Next action"),
+    Column("in_suspense", "Chờ xử lý", "In suspense"),
+)
+
+
+def _break_cells(each: Break | Awaited, on: date) -> list[Cell]:
+    number, owner, next_action, in_suspense = (
+        (each.break_id, each.owner.value, each.next_action, "x" if each.in_suspense else None)
+        if isinstance(each, Break)
+        else (None, None, None, None)
+    )
+    return [
+        number,
+        each.break_class.value if isinstance(each, Break) else each.awaited_class.value,
+        each.ledger_account,
+        each.reference,
+        each.sign.value if each.sign else None,
+        None if each.line_vnd is None else Dong(each.line_vnd),
+        None if each.expected_vnd is None else Dong(each.expected_vnd),
+        each.since,
+        working_days_between(each.since, on) if each.since <= on else None,
+        owner,
+        next_action,
+        in_suspense,
+    ]
+
+
+@break_commands.command("show")
+def break_show(break_id: int, as_json: AsJson = False) -> None:
+    """Diễn biến: all that happened to the line of a break: its classes, decisions with both persons, matches."""
+    with opened() as installation, installation.database.transaction() as connection:
+        told = history(connection, break_id).as_json()
+    if as_json:
+        print_json(told)
+        return
+    print_result({name: value for name, value in told.items() if name != "steps"}, as_json=False)
+    print_table("Diễn biến (history)", [{name: cell or "" for name, cell in row.items()} for row in told["steps"]])
 
 
 @break_commands.command("suggest")

@@ -31,8 +31,9 @@ from gateways.simulator import process
 from ledger import balances
 from ledger.accounts import open_account
 from ledger.periods import closed_through
-from reconciliation import decisions, matching
-from reconciliation.breaks import BreakClass, open_breaks
+from reconciliation import decisions, expectations, matching
+from reconciliation.break_history import UnknownBreak, history
+from reconciliation.breaks import AwaitedClass, BreakClass, awaited, open_breaks
 from reconciliation.day_proofs import content_hash
 from reconciliation.decisions import DecisionRefused
 from reconciliation.formats.sheets import read_xlsx
@@ -233,6 +234,51 @@ def test_a_day_is_proven_by_the_statement_of_the_morning_after(books: Books) -> 
         for day in (DAY, DAY + timedelta(days=1), LATER):
             (account,) = report(connection, day)
             assert (account.proof.difference_vnd, account.breaks, account.keeps_open) == (0, (), ())
+
+
+def test_a_break_tells_all_that_was_done_about_it(books: Books) -> None:
+    books.load(books.write("a", DAY, Line(-9_900)))
+    with books.database.transaction() as connection:
+        number = books.only_break(connection)
+        told = history(connection, number)
+        assert (told.open, told.amount_vnd, told.sign, told.booked_on, told.file_name) == (
+            True, 9_900, "debit", DAY, "a.xml"
+        )  # fmt: skip
+        decision = decisions.prepare_write_off(connection, number, "a fee", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT + timedelta(days=1))
+        told = history(connection, number)
+        assert not told.open
+        assert [(step.what, step.by) for step in told.steps] == [
+            (f"break {number} opened: unknown_to_us", None),
+            (f"decision {decision}: write_off proposed", "lan"),
+            (f"decision {decision}: write_off approved", "minh"),
+            (f"break {number} closed", None),
+        ]
+        assert [step.on for step in told.steps] == [DAY + timedelta(days=3)] * 2 + [DAY + timedelta(days=4)] * 2
+        with pytest.raises(UnknownBreak):
+            history(connection, number + 1)
+
+
+def test_what_is_expected_due_and_came_late_is_told_apart(books: Books) -> None:
+    with books.database.transaction() as connection:
+        expectations.open_staging(connection)
+        for number, due_on in ((1, DAY - timedelta(days=1)), (2, DAY), (3, LATER)):
+            connection.execute(
+                text(
+                    f"INSERT INTO {expectations.STAGING} (own_account_id, sign, reference, amount_vnd, due_on, kind) "
+                    "SELECT own_account_id, 'debit', :reference, 1000000, :due_on, 'other' "
+                    "FROM reconciliation.own_account"
+                ),
+                {"reference": make_reference("PN", number), "due_on": due_on},
+            )
+        expectations.expect_staged(connection)
+    books.load(books.write("a", DAY, Line(-1_000_000, make_reference("PN", 1))))
+    with books.database.transaction() as connection:
+        for wanted, number in ((AwaitedClass.LATE, 1), (AwaitedClass.DUE, 2), (AwaitedClass.EXPECTED, 3)):
+            (found,) = awaited(connection, DAY, wanted)
+            assert (found.reference, found.expected_vnd) == (make_reference("PN", number), 1_000_000)
+        (missing,) = open_breaks(connection, LATER)
+        assert (missing.break_class, missing.reference) == (BreakClass.MISSING_AT_BANK, make_reference("PN", 2))
 
 
 def _text_of(pdf: bytes) -> str:
