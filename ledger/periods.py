@@ -2,7 +2,7 @@
 and sealed can leave the books for the archive."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, func, select, text
 
@@ -30,6 +30,15 @@ def closed_through(connection: Connection) -> date | None:
     """The first day of the last closed month, if any month is closed."""
     last: date | None = connection.scalar(select(func.max(tables.closed_period.c.month)))
     return last
+
+
+def open_day(connection: Connection, on: date) -> date:
+    """The date that an entry of a day bears in the books: the day itself, or the first one after the closed months.
+
+    What comes to be known of a closed month belongs to the month in which it is recorded.
+    """
+    last = closed_through(connection)
+    return on if last is None else max(on, (last + timedelta(days=31)).replace(day=1))
 
 
 def detach_partition(

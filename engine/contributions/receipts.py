@@ -27,6 +27,7 @@ from engine.contributions.suspense import UNALLOCATED, UNIDENTIFIED, book_uniden
 from engine.law.parameters import Parameters
 from ledger.entries import Line
 from ledger.money import Dong
+from ledger.periods import open_day
 from reconciliation import expectations, matching
 
 
@@ -117,7 +118,7 @@ def _book(
         ],
         key=f"matching:{run_id}:{document}:{booked_on}:{'identified' if identified else 'receipts'}",
         document=document,
-        business_on=business_on,
+        business_on=open_day(connection, business_on),
         at=at,
     )
 
@@ -132,7 +133,11 @@ def _payers(connection: Connection, found: Sequence[Row[Any]], today: date) -> l
     by_day: dict[date, list[UUID]] = defaultdict(list)
     for employer_id, on in latest.items():
         by_day[on].append(employer_id)
-    payers = [(employer, on) for on, those in by_day.items() for employer in employers_on(connection, those, on)]
+    payers = [
+        (employer, open_day(connection, on))
+        for on, those in by_day.items()
+        for employer in employers_on(connection, those, on)
+    ]
     if len(payers) != len(latest):
         raise AssertionError("a receipt names an employer of which nothing is on record")
     return payers

@@ -20,6 +20,7 @@ from engine.vault import Vault
 from ledger.accounts import BalanceLimit, open_account
 from ledger.entries import Line
 from ledger.money import Dong
+from ledger.periods import open_day
 from reconciliation import breaks, decisions
 from reconciliation.working_days import working_days_between
 
@@ -70,7 +71,7 @@ def book_unidentified(connection: Connection, run_id: int, at: datetime) -> int:
             ],
             key=f"matching:{run_id}:{document}:{booked_on}:suspense",
             document=document,
-            business_on=booked_on,
+            business_on=open_day(connection, booked_on),
             at=at,
         )
     return sum(row.amount_vnd for rows in days.values() for row in rows)

@@ -14,6 +14,7 @@ from ledger import book
 from ledger.accounts import open_account
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
+from ledger.periods import open_day
 from reconciliation import decisions, matching
 from reconciliation.decisions import Decided, DecisionKind
 
@@ -38,7 +39,7 @@ def approve(connection: Connection, decision_id: int, person: str, at: datetime)
 
 
 def _write_off(connection: Connection, decided: Decided, at: datetime) -> None:
-    """Nợ chi phí ngân hàng / Có tiền gửi ngân hàng, on the day of the line."""
+    """Nợ chi phí ngân hàng / Có tiền gửi ngân hàng, on the day of the line if its month is not closed."""
     line = connection.execute(
         text("""
             SELECT e.booked_on, c.ledger_account, coalesce(p.fund, :unallocated) AS fund
@@ -53,7 +54,7 @@ def _write_off(connection: Connection, decided: Decided, at: datetime) -> None:
         key=f"decision:{decided.decision_id}",
         event="written_off",
         document=reference,
-        business_on=line.booked_on,
+        business_on=open_day(connection, line.booked_on),
         description="Xử lý chênh lệch: hai người cùng quyết định ghi vào chi phí",
     )
     expense = open_account(connection, "bank_fee_expense")

@@ -22,6 +22,7 @@ from ledger.accounts import open_account
 from ledger.balances import balance
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
+from ledger.periods import open_day
 from reconciliation import expectations, matching
 from reconciliation.references import make_reference
 
@@ -135,7 +136,7 @@ def book_transfers(connection: Connection, run_id: int, at: datetime) -> None:
             key=f"matching:{run_id}:transfer:{row.match_id}",
             event="own_transfer_left" if leaves else "own_transfer_arrived",
             document=row.document,
-            business_on=business_date(at) if row.in_suspense else row.booked_on,
+            business_on=business_date(at) if row.in_suspense else open_day(connection, row.booked_on),
             description="Sao kê ghi Nợ: chuyển tiền đi" if leaves else "Sao kê ghi Có: tiền chuyển đến",
         )
         line = Line(

@@ -27,6 +27,7 @@ from ledger import book
 from ledger.accounts import open_account
 from ledger.entries import EntryHeader, Line
 from ledger.money import Dong
+from ledger.periods import open_day
 from reconciliation import expectations, intake, matching, news
 from reconciliation.intake import Intake
 from reconciliation.matching import MatchCounts
@@ -159,7 +160,12 @@ def _move_matched(connection: Connection, run_id: int, transition: Transition, a
         move(
             connection,
             transition,
-            Voucher(f"matching:{run_id}:{document}:{booked_on}:{transition.name}", document, booked_on, at),
+            Voucher(
+                f"matching:{run_id}:{document}:{booked_on}:{transition.name}",
+                document,
+                open_day(connection, booked_on),
+                at,
+            ),
             chosen="""
                 SELECT p.payment_id, m.reason FROM proven m JOIN engine.payment p USING (reference)
                 WHERE m.returned = :returned AND m.document = :document AND m.booked_on = :booked_on""",
@@ -182,7 +188,7 @@ def _book_fees(connection: Connection, run_id: int, at: datetime) -> int:
             key=f"matching:{run_id}:{document}:{booked_on}:fees",
             event="bank_fee_booked",
             document=document,
-            business_on=booked_on,
+            business_on=open_day(connection, booked_on),
             description="Sao kê ghi Nợ: phí ngân hàng",
         )
         lines = [

@@ -281,6 +281,25 @@ def test_what_is_expected_due_and_came_late_is_told_apart(books: Books) -> None:
         assert (missing.break_class, missing.reference) == (BreakClass.MISSING_AT_BANK, make_reference("PN", 2))
 
 
+def test_what_the_bank_tells_late_of_a_closed_month_belongs_to_the_next_one(books: Books) -> None:
+    books.load(books.write("a", DAY, Line(-9_900)))
+    with books.database.transaction() as connection:
+        decision = decisions.prepare_write_off(connection, books.only_break(connection), "a fee", "lan", AT)
+        deciding.approve(connection, decision, "minh", AT)
+        close_month(connection, DAY, AFTERWARDS)
+    late = books.write("b", DAY + timedelta(days=20), Line(-9_000, text="a fee told late"))
+    with books.database.transaction() as connection:
+        import_statement(connection, books.vault, late, AFTERWARDS)
+        (found,) = (each for each in open_breaks(connection, AFTERWARDS.date()) if each.break_id is not None)
+        assert found.break_id is not None
+        decision = decisions.prepare_write_off(connection, found.break_id, "a fee", "lan", AFTERWARDS)
+        deciding.approve(connection, decision, "minh", AFTERWARDS)
+        assert balances.balance(connection, books.ledger_account, on=date(2026, 11, 30)).vnd == -9_900
+        assert balances.balance(connection, books.ledger_account, on=date(2026, 12, 1)).vnd == -18_900
+        (account,) = report(connection, date(2026, 12, 1))
+        assert (account.proof.difference_vnd, account.keeps_open) == (0, ())
+
+
 def _text_of(pdf: bytes) -> str:
     pages = (page.get_textpage().get_text_range() for page in PdfDocument(pdf))
     return " ".join(" ".join(pages).replace("−", "-").split())
