@@ -19,7 +19,7 @@ from lxml import etree
 Fields = tuple[str | None, ...]
 """What a reading function finds: texts without surrounding blanks, several of one kind joined by line breaks."""
 
-_TEXT: Final = re.compile(r">\s*([^<\s][^<]*)<")
+_TEXT: Final = re.compile(r">([^<]+)<")
 _MARK: Final = re.compile("\ue000([0-9]+)\ue001")
 _SHAPES_AT_MOST: Final = 1_000
 
@@ -33,13 +33,13 @@ class _Plan:
     joined: tuple[tuple[int, tuple[int, ...]], ...]
     """Fields that join several texts, and which."""
 
-    def fill(self, texts: list[str]) -> Fields:
+    def fill(self, texts: list[str | None]) -> Fields:
         fields = self.pick([*texts, *self.constants])
         if not self.joined:
             return fields
         filled = list(fields)
         for field, places in self.joined:
-            filled[field] = "\n".join([texts[place] for place in places])
+            filled[field] = "\n".join([text for place in places if (text := texts[place])]) or None
         return tuple(filled)
 
 
@@ -73,10 +73,10 @@ def written_out(element: etree._Element) -> str:
     return etree.tostring(element, encoding="unicode", with_tail=False)
 
 
-def _texts(parts: list[str], written: str) -> list[str]:
-    """The texts as they were before the element was written out, without surrounding blanks."""
+def _texts(parts: list[str], written: str) -> list[str | None]:
+    """The texts as they were before the element was written out, without surrounding blanks; none of a blank one."""
     texts = parts[1::2]
-    return [text.strip() for text in (map(html.unescape, texts) if "&" in written else texts)]
+    return [text.strip() or None for text in (map(html.unescape, texts) if "&" in written else texts)]
 
 
 def _numbered(parts: list[str]) -> etree._Element:
