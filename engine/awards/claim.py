@@ -102,6 +102,8 @@ class Claim:
     death: Death | None = None
     history: tuple[Stretch, ...] = ()
     relatives: tuple[Relative, ...] = ()
+    office_code: str | None = None
+    """The social insurance office that keeps the claim and pays by it, five digits."""
 
     def facts(self) -> dict[str, object]:
         """What the claim itself states, for the record; the rest is kept as facts of people."""

@@ -110,6 +110,7 @@ def _claim(claim_id: UUID, ids: Mapping[str, UUID], claim: Claim, decision: Deci
         # An award carries its own findings; the claim keeps those of a refusal.
         "findings": Jsonb([] if decision.awards else decision.findings.as_json()),
         "imported_from": act.sha256,
+        "office_code": claim.office_code,
     }
 
 

@@ -19,6 +19,7 @@ claim = Table(
     Column("reason", Text),
     Column("findings", JSONB, nullable=False),
     Column("imported_from", LargeBinary, ForeignKey(imported_file.c.sha256)),
+    Column("office_code", Text),
     Index("claim_insured_person_id_idx", "insured_person_id"),
 )
 

@@ -1,5 +1,6 @@
 """The award workbook (bảng kê hồ sơ): the sheets Hồ sơ, Quá trình đóng and Thân nhân, read into claims."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date
@@ -12,6 +13,7 @@ from engine.people.person import PERSON_COLUMNS, PHONE, Person, read_person
 from engine.people.workbook import Problems, Row, Sheet, read_sheets
 
 CLAIM_NO, BENEFIT, RECEIVED = "Số hồ sơ", "Chế độ", "Ngày nhận"
+OFFICE = "Mã cơ quan BHXH"
 STARTS, AMOUNT_BEFORE, BEFORE_1995 = "Hưởng từ tháng", "Mức hưởng trước điều chỉnh", "Nghỉ việc trước 1995"
 IMPAIRMENT = "Suy giảm khả năng lao động (%)"
 DIED, CAUSE, STATUS = "Ngày chết", "Nguyên nhân", "Tình trạng khi chết"
@@ -49,7 +51,7 @@ CLAIMS = Sheet(
     "Hồ sơ",
     required=(CLAIM_NO, BENEFIT, RECEIVED, *(column for column in PERSON_COLUMNS if column != PHONE)),
     optional=(
-        PHONE,
+        *(PHONE, OFFICE),
         *(STARTS, AMOUNT_BEFORE, BEFORE_1995, IMPAIRMENT),
         *(DIED, CAUSE, STATUS, PENSION_AT_DEATH, PENSION_MONTHS),
         *(CLAIMANT + column for column in PERSON_COLUMNS),
@@ -64,6 +66,8 @@ RELATIVES = Sheet(
     optional=(PHONE, INCOME, IMPAIRMENT, STUDYING, ALONE),
 )
 
+_OFFICE_DIGITS = 5
+_OFFICE_FORM = re.compile(f"[0-9]{{{_OFFICE_DIGITS}}}")
 _DEATH_BENEFITS = {Claimed.FUNERAL_GRANT, Claimed.SURVIVOR_ALLOWANCE, Claimed.SURVIVOR_LUMP_SUM}
 _CLAIMED_BY_ANOTHER = {Claimed.FUNERAL_GRANT, Claimed.SURVIVOR_LUMP_SUM}
 
@@ -117,6 +121,9 @@ def _claim(
         amount_before_vnd = row.required_amount(AMOUNT_BEFORE)
     impairment_percent = _impairment(row)
     stopped_before_1995 = row.yes(BEFORE_1995)
+    office_code = row.digits(OFFICE, _OFFICE_DIGITS)
+    if office_code is not None and not _OFFICE_FORM.fullmatch(office_code):
+        row.problem(OFFICE, "the code of a social insurance office has 5 digits")
     stretches = tuple(history.get(claim_no, ()))
     if not stretches and (benefit is Claimed.PENSION or (death and death.status != "pensioner")):
         row.problem(CLAIM_NO, f"has no row in the sheet {HISTORY.name}")
@@ -137,6 +144,7 @@ def _claim(
         death,
         stretches,
         tuple(relatives.get(claim_no, ())),
+        office_code,
     )
 
 

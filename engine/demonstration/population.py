@@ -8,7 +8,7 @@ least once. The same seed gives the same values on every machine.
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import cycle, islice
 from pathlib import Path
@@ -55,7 +55,7 @@ def write_population(directory: Path, payees: int, seed: int, ready_on: date = R
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     inventor = Inventor(Random(seed))  # noqa: S311 - the same seed must give the same people
-    claims = list(_claims(inventor, payees, ready_on))
+    claims = [replace(claim, office_code=_office(claim)) for claim in _claims(inventor, payees, ready_on)]
     payout_accounts = directory / "tai-khoan-nhan.csv"
     workbooks = tuple(_write_workbooks(directory, claims))
     people = [payee for claim in claims for payee in payees_of(claim)]
@@ -77,6 +77,11 @@ def _write_workbooks(directory: Path, claims: Sequence[Claim]) -> Iterator[Path]
         path = directory / f"ho-so-huong{f'-{number}' if number > 1 else ''}.xlsx"
         write_claims(path, part)
         yield path
+
+
+def _office(claim: Claim) -> str:
+    """One of the three that each province has here; the numbers are invented."""
+    return f"0{claim.insured.province}{int(claim.insured.personal_id[-1]) % 3 + 1:02}"
 
 
 def payees_of(claim: Claim) -> list[Person]:

@@ -57,6 +57,7 @@ def _claim_row(claim: Claim) -> dict[str, _Cell]:
         form.CLAIM_NO: claim.claim_no,
         form.BENEFIT: _word(form.BENEFITS, claim.benefit),
         form.RECEIVED: claim.received_on,
+        form.OFFICE: claim.office_code,
         form.STARTS: claim.starts_on,
         form.AMOUNT_BEFORE: claim.amount_before_vnd,
         form.BEFORE_1995: "Có" if claim.stopped_before_1995 else None,

@@ -51,7 +51,7 @@ class Share:
     """One row: a part of those paid, as persons and as đồng."""
 
     dimension: str
-    """all, area, province, benefit_group, sex, age_band"""
+    """all, area, province, office, benefit_group, sex, age_band"""
     value: str
     persons: int
     persons_cashless: int
@@ -156,6 +156,7 @@ def shown(percent: Decimal | None) -> str | None:
 # What the ledger has as paid in the month, less what it has as come back since. Cash goes through the post office only.
 _PAID = """
     SELECT p.payment_id, p.payout_account_id, p.person_id, p.amount_vnd, n.area, n.province, n.sex,
+        coalesce(c.office_code, 'unknown') AS office,
         e.business_on, r.planned_at,
         CASE WHEN p.benefit IN ('pension', 'survivor_allowance') THEN 'monthly' ELSE 'once' END AS benefit_group,
         CASE WHEN age < 60 THEN 'under 60' WHEN age < 70 THEN '60-69' WHEN age < 80 THEN '70-79' ELSE '80 and more' END
@@ -167,6 +168,8 @@ _PAID = """
     JOIN engine.payment_run r USING (run_id)
     JOIN engine.gateway g ON g.gateway = p.gateway
     JOIN engine.person n ON n.person_id = p.person_id
+    LEFT JOIN engine.award w ON w.award_id = p.award_id
+    LEFT JOIN engine.claim c ON c.claim_id = w.claim_id
     CROSS JOIN LATERAL (SELECT extract(year FROM age(e.business_on, n.birth_date)) AS age) a
     WHERE e.event = 'payment_settled' AND e.business_on BETWEEN :first AND :last AND p.state = 'settled'
 """
@@ -174,15 +177,16 @@ _PAID = """
 _SHARES = text(f"""
     WITH paid AS ({_PAID})
     SELECT CASE WHEN grouping(area) = 0 THEN 'area' WHEN grouping(province) = 0 THEN 'province'
+            WHEN grouping(office) = 0 THEN 'office'
             WHEN grouping(benefit_group) = 0 THEN 'benefit_group' WHEN grouping(sex) = 0 THEN 'sex'
             WHEN grouping(age_band) = 0 THEN 'age_band' ELSE 'all' END AS dimension,
-        coalesce(area, province, benefit_group, sex, age_band, 'all') AS value,
+        coalesce(area, province, office, benefit_group, sex, age_band, 'all') AS value,
         count(DISTINCT person_id) AS persons, count(DISTINCT person_id) FILTER (WHERE cashless) AS persons_cashless,
         coalesce(sum(amount_vnd), 0)::bigint AS amount_vnd,
         coalesce(sum(amount_vnd) FILTER (WHERE cashless), 0)::bigint AS amount_cashless_vnd
     FROM paid
-    GROUP BY GROUPING SETS ((), (area), (benefit_group), (sex), (age_band), (province))
-    ORDER BY grouping(province, age_band, sex, benefit_group, area) DESC, 2
+    GROUP BY GROUPING SETS ((), (area), (benefit_group), (sex), (age_band), (province), (office))
+    ORDER BY grouping(office, province, age_band, sex, benefit_group, area) DESC, 2
 """)
 
 _FIRST_ATTEMPTS = text("""

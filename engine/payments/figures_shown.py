@@ -29,6 +29,7 @@ DIMENSIONS = {
     "benefit_group": "Nhóm chế độ",
     "sex": "Giới tính",
     "age_band": "Tuổi",
+    "office": "Cơ quan BHXH",
     "province": "Tỉnh",
 }
 _WORDS = {
@@ -37,6 +38,7 @@ _WORDS = {
     "once": "Một lần",
     "F": "Nữ",
     "M": "Nam",
+    "unknown": "Chưa rõ",
     "under 60": "dưới 60",
     "80 and more": "80 trở lên",
 } | {code: word for word, code in AREA.items()}

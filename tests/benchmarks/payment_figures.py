@@ -148,7 +148,7 @@ _TABLES = """
     CREATE TEMPORARY TABLE bank_line (on_day date, kind text, reference text, amount_vnd bigint, account text,
         words text, reason text);
     CREATE TEMPORARY TABLE payee (account text PRIMARY KEY, personal_id text, sex text, birth date, province text,
-        area text)"""
+        area text, office text)"""
 
 
 def load(connection: psycopg.Connection[Any], bank: Path, files: Path) -> None:
@@ -188,10 +188,11 @@ _AREAS = {"Thành thị": "urban", "Nông thôn": "rural", "Đặc khu": "specia
 _SEXES = {"Nam": "M", "Nữ": "F"}
 
 
+_CLAIM_NO, _OFFICE = "Số hồ sơ", "Mã cơ quan BHXH"
 _FIELDS = ("Số định danh", "Giới tính", "Ngày sinh", "Mã tỉnh", "Khu vực")
 
 
-def _people_of(sheet: list[list[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _people_of(sheet: list[list[Any]], offices: dict[str, str]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     heading, *rows = sheet
     places = {str(title): place for place, title in enumerate(heading)}
     prefixes = {title.removesuffix(_FIELDS[0]) for title in places if title.endswith(_FIELDS[0])}
@@ -199,7 +200,8 @@ def _people_of(sheet: list[list[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         for prefix in prefixes:
             personal_id, sex, birth, province, area = (row[places[prefix + field]] for field in _FIELDS)
             if personal_id:
-                yield str(personal_id), (_SEXES[str(sex)], birth, province, _AREAS[str(area)])
+                office = offices[row[places[_CLAIM_NO]]]
+                yield str(personal_id), (_SEXES[str(sex)], birth, province, _AREAS[str(area)], office)
 
 
 def _payees(files: Path) -> Iterator[tuple[Any, ...]]:
@@ -207,8 +209,11 @@ def _payees(files: Path) -> Iterator[tuple[Any, ...]]:
     people: dict[str, tuple[Any, ...]] = {}
     for path in files.glob("ho-so-huong*.xlsx"):
         workbook = CalamineWorkbook.from_path(str(path))
+        heading, *claims = workbook.get_sheet_by_name("Hồ sơ").to_python()
+        number, office = heading.index(_CLAIM_NO), heading.index(_OFFICE)
+        offices = {str(row[number]): str(row[office]) for row in claims}
         for name in ("Hồ sơ", "Thân nhân"):
-            people.update(_people_of(workbook.get_sheet_by_name(name).to_python()))
+            people.update(_people_of(workbook.get_sheet_by_name(name).to_python(), offices))
     with (files / "tai-khoan-nhan.csv").open(encoding="utf-8", newline="") as file:
         for personal_id, _name, _bank, account, *_rest in list(csv.reader(file))[1:]:
             yield (account, personal_id, *people[personal_id])
@@ -235,7 +240,7 @@ def count(connection: psycopg.Connection[Any], first: date) -> dict[str, Any]:
         return connection.execute(query, asked).fetchall()
 
     shares = {}
-    for dimension in ("all", "area", "province", "benefit_group", "sex", "age_band"):
+    for dimension in ("all", "area", "province", "office", "benefit_group", "sex", "age_band"):
         value = "'all'::text" if dimension == "all" else dimension
         for found, persons, vnd in rows(
             f"SELECT {value}, count(DISTINCT personal_id), sum(amount_vnd)::bigint FROM ({_PAID}) p GROUP BY 1"

@@ -194,6 +194,7 @@ def test_every_planted_error_is_named_with_its_place_and_nothing_is_stored(
         good | {form.CLAIM_NO: "E-13"},
         good | {form.CLAIM_NO: "E-13"},
         good | {form.CLAIM_NO: "E-14", columns.SEX_COLUMN: "Khác"},
+        good | {form.CLAIM_NO: "E-15", form.OFFICE: "7901A"},
     ]
     history = [
         _stretch_cells("E-1", "06/2011", "05/2026", "10.000.000"),
@@ -222,6 +223,7 @@ def test_every_planted_error_is_named_with_its_place_and_nothing_is_stored(
         "sheet Hồ sơ, row 14, column Số hồ sơ: stands in this sheet twice",
         "sheet Hồ sơ, row 15, column Số hồ sơ: stands in this sheet twice",
         "sheet Hồ sơ, row 16, column Giới tính: 'Khác' is none of Nam, Nữ",
+        "sheet Hồ sơ, row 17, column Mã cơ quan BHXH: the code of a social insurance office has 5 digits",
         "sheet Quá trình đóng, row 3, column Từ tháng: overlaps another row of claim E-1",
         "sheet Quá trình đóng, row 4, column Đến tháng: is before Từ tháng",
         "sheet Quá trình đóng, row 5, column Số hồ sơ: E-99 is not in the sheet Hồ sơ",
