@@ -1,4 +1,4 @@
-"""Early news (tin báo trong ngày): camt.052, camt.054 and MT942 tell of money before the books of the day are closed.
+"""Early news (tin báo trong ngày): camt.052, camt.054, MT942 and notices tell of money before the day is closed.
 
 They explain why a payment is not missing. They prove nothing: they may be lost, come twice, or tell what is never
 booked; so no payment is settled, no receipt booked and no balance believed because of them. Each line is kept with the
@@ -17,9 +17,8 @@ from reconciliation.errors import Problem, ProblemCode, StatementRefused
 from reconciliation.formats import read_statements
 from reconciliation.lines import without_long_numbers
 from reconciliation.references import find_references
-from reconciliation.statement import BankReferences, Entry, EntryStatus, Sign, StatementStart
+from reconciliation.statement import INTERIM, BankReferences, Entry, EntryStatus, Sign, StatementStart
 
-INTERIM = ("camt.052", "camt.054", "mt942")
 _AT_ONCE = 5_000
 
 

@@ -18,7 +18,7 @@ from reconciliation.chain import Link
 from reconciliation.errors import Problem, ProblemCode, StatementRefused
 from reconciliation.formats import read_statements
 from reconciliation.lines import COLUMNS, StagedRow, rows, without_numbers
-from reconciliation.statement import Entry, EntryStatus, Statement, StatementEnd, StatementStart
+from reconciliation.statement import INTERIM, Entry, EntryStatus, Statement, StatementEnd, StatementStart
 
 _OLDEST: Final = timedelta(days=731)
 _AHEAD: Final = timedelta(days=1)
@@ -27,8 +27,6 @@ _PROBLEMS_AT_MOST: Final = 100
 STEP: Final = 100_000
 """Lines after which a long piece of work says how far it is."""
 _progress = logging.getLogger("thuchi.progress")
-_INTERIM: Final = ("camt.052", "camt.054", "mt942")
-"""Reports within the day and notifications: told before the books are closed, so they prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ class Staging:
     def _end(self, end: StatementEnd) -> None:
         statement, place = end.statement, f"statement {self._statement_no}"
         self._problems.extend(end.contradictions)
-        if statement.format.startswith(_INTERIM):
+        if statement.format.startswith(INTERIM):
             self._refuse(ProblemCode.UNKNOWN_FORMAT, place, f"{statement.format} is told before the day is closed")
         if statement.currency != "VND":
             self._refuse(ProblemCode.CURRENCY, place, f"an account in {statement.currency}; only VND is imported")

@@ -218,6 +218,9 @@ class StatementEnd:
         return self.statement.opening + self.sum_credits - self.sum_debits == self.statement.closing
 
 
+INTERIM: Final = ("camt.052", "camt.054", "mt942", "notice")
+"""How the formats begin that tell of a day before its books are closed: they prove nothing."""
+
 StatementEvent = StatementStart | Entry | StatementEnd
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconciliation.errors import Problem, ProblemCode, StatementRefused, UnknownFormat
-from reconciliation.formats import camt, mt940, sheets, table
+from reconciliation.formats import camt, mt940, notices, sheets, table
 from reconciliation.statement import StatementEvent
 
 FILE_AT_MOST_BYTES: Final = 2**30
@@ -20,6 +20,7 @@ _HTML: Final = re.compile(
     rb"(?:\s|<\?[^>]*>|<!--.{0,2000}?-->)*<(?:!doctype\s+html|html|head|body|table|meta|style|div|center|font|tr)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_JSON: Final = re.compile(rb"\s*(?:\[\s*)?\{\s*[\"}]")
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIELD_20: Final = re.compile(rb"(?:^|[\r\n]|\{4:)[\x00-\x20]*:20:")
 
@@ -48,6 +49,8 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
         return camt.read(file)
     if _FIELD_20.search(begun):
         return mt940.read(file)
+    if _JSON.match(begun):
+        return notices.read(file)
     if size and _is_text(start):
         return table.read(sheets.read_csv(file), "csv")
     detail = "neither camt.05x, MT940, MT942 nor a spreadsheet" if size else "the file is empty"

@@ -223,6 +223,8 @@ def _marked(number: int, mark: str) -> int:
         return -abs(number)
     if mark.strip() and word not in _CREDIT_MARKS and mark.strip() != "+":
         raise Unreadable(ProblemCode.SIGN, "neither debit nor credit", ", mark")
+    if mark.strip() and number < 0:
+        raise Unreadable(ProblemCode.SIGN, "marked as money in, and below zero", ", mark")
     return number
 
 

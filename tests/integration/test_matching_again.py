@@ -87,6 +87,21 @@ def test_early_news_is_kept_and_settles_nothing(
         assert (account.told_early, account.matched[0].lines) == ((0, 0), 1)
 
 
+def test_a_notice_of_a_balance_change_is_early_news(
+    database: Database, vault: Vault, own_account: int, tmp_path: Path
+) -> None:
+    notice = tmp_path / "notice.json"
+    notice.write_text(
+        f'{{"id": 1, "transactionDate": "{DAY} 10:00:00", "accountNumber": "{ACCOUNT}", "transferType": "out", '
+        f'"transferAmount": 3000000, "content": "{make_reference("PN", 1)} luong huu", "referenceCode": "FT1"}}'
+    )
+    with database.transaction() as connection:
+        _expect(connection, own_account, 1, 3_000_000)
+        assert import_statement(connection, vault, notice, AT).early_lines == 1
+        (account,) = reconcile(connection, DAY, AT).accounts
+        assert (account.told_early, account.matched, account.proof.statement_vnd) == ((1, 3_000_000), (), None)
+
+
 def test_working_days_pass_over_tet_and_week_ends() -> None:
     assert working_days_between(date(2026, 2, 13), date(2026, 2, 23)) == 1
     assert working_days_between(date(2026, 11, 6), date(2026, 11, 9)) == 1

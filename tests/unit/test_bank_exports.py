@@ -222,6 +222,12 @@ def test_a_workbook_whose_days_begin_in_1904_is_refused(tmp_path: Path) -> None:
     assert [problem.code for problem in inspection.problems] == [ProblemCode.DATE]
 
 
+def test_money_in_below_zero_is_refused(tmp_path: Path) -> None:
+    rows: Table = [["Tài khoản", "0680123456789"], ["Ngày", "Số tiền", "D/C"], ["02/11/2026", "-5,000", "C"]]
+    inspection = inspect(written_text(tmp_path / "a.csv", rows))
+    assert [(problem.code, inspection.exit_code) for problem in inspection.problems] == [(ProblemCode.SIGN, 2)]
+
+
 def test_more_tables_than_any_bank_has_accounts_are_refused(tmp_path: Path) -> None:
     path = written_text(tmp_path / "a.csv", [["Ngày", "Nợ", "Có"], ["Ngày", "Có", "Nợ"]] * 501)
     assert ProblemCode.NOT_READABLE in {problem.code for problem in inspect(path).problems}
