@@ -22,6 +22,7 @@ _HTML: Final = re.compile(
 )
 _JSON: Final = re.compile(rb"\s*(?:\[\s*)?\{\s*[\"}]")
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_SPREADSHEET_2003: Final = b"urn:schemas-microsoft-com:office:spreadsheet"
 _FIELD_20: Final = re.compile(rb"(?:^|[\r\n]|\{4:)[\x00-\x20]*:20:")
 
 
@@ -46,6 +47,9 @@ def read(file: BinaryIO) -> Iterator[StatementEvent]:
     if _HTML.match(begun):
         return table.read(sheets.read_html(file), "html")
     if begun.lstrip().startswith(_XML_STARTS):
+        if _SPREADSHEET_2003 in start:
+            detail = "a workbook of Excel 2003 in XML is not read: save it as .xlsx"
+            raise UnknownFormat([Problem(ProblemCode.UNKNOWN_FORMAT, "line 1", detail)])
         return camt.read(file)
     if _FIELD_20.search(begun):
         return mt940.read(file)

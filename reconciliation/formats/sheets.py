@@ -277,6 +277,9 @@ def _cell(cell: etree._Element, strings: list[str], sheet: int, number: int) -> 
     if kind == "inlineStr":
         return _text(cell)
     value = next((part.text or "" for part in cell if local_name(part) == "v"), "")
+    if not value and kind in (None, "n"):
+        # A formula that no program has worked out yet is no number; where one is needed it is refused as it stands.
+        return next((f"={part.text or ''}" for part in cell if local_name(part) == "f"), "")
     if kind != "s":
         return _plain(value) if kind in (None, "n") else value
     if not value.isdigit() or int(value) >= len(strings):

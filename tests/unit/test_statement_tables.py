@@ -195,6 +195,17 @@ def test_the_currency_may_stand_in_each_row_and_no_account_be_named(tmp_path: Pa
     ]
 
 
+def test_a_formula_that_was_never_worked_out_is_no_amount(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Tài khoản", "03101010000001"])
+        sheet.write_row(1, 0, ["Ngày", "Nợ", "Có"])
+        sheet.write_row(2, 0, ["02/11/2026", ""])
+        sheet.write_formula(2, 2, "=1+1", None, "")
+    assert codes(path) == {ProblemCode.AMOUNT}
+
+
 def test_an_old_workbook_and_broken_quotes_are_named(tmp_path: Path) -> None:
     old = tmp_path / "a.xls"
     old.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
