@@ -177,9 +177,17 @@ def write_xlsx(
 
 
 def write_form(path: Path, title: str, rows: Iterable[Sequence[Cell]], made_at: datetime) -> None:
-    """Writes an official form, whose heading takes several rows: each row as it is told, in the memory of one row."""
+    """Writes an official form, whose heading takes several rows: each row as it is told, in the memory of one row.
+
+    As a workbook, or, where the file's name ends so, as CSV in UTF-8 with the mark by which spreadsheets know it.
+    """
     unfinished = path.with_name(f".{path.name}.part")
     try:
+        if path.suffix.lower() == ".csv":
+            with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+                csv.writer(file).writerows([_in_csv(value) for value in row] for row in rows)
+            unfinished.replace(path)
+            return
         with Workbook(str(unfinished), {"constant_memory": True, "tmpdir": str(path.parent)}) as workbook:
             workbook.set_properties({"title": title, "created": made_at.astimezone(_VIET_NAM).replace(tzinfo=None)})
             formats = {kind: workbook.add_format({"num_format": form}) for kind, form in _NUMBER_FORMATS.items()}
@@ -195,6 +203,12 @@ def write_form(path: Path, title: str, rows: Iterable[Sequence[Cell]], made_at: 
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _in_csv(value: Cell) -> str | int:
+    if value is None or isinstance(value, int):
+        return "" if value is None else value
+    return f"{value:%d/%m/%Y}" if isinstance(value, date) else _text(value)
 
 
 def write_marked(

@@ -25,7 +25,7 @@ from engine.contributions.employer import employer_on, import_employers
 from engine.contributions.notices import notice_document, notice_pdf, write_notice
 from engine.contributions.recording import certificate
 from engine.contributions.refunds import list_refunds, request_refund, request_return, write_refunds
-from engine.contributions.register import participants_of, write_register
+from engine.contributions.register import export_register
 from engine.contributions.results import results_of, write_results
 from engine.contributions.suspense import list_unidentified, propose_employer
 from engine.contributions.unchanged import declare_shard
@@ -59,15 +59,15 @@ def employer_import(file: ExistingFile, person: As = "collection", as_json: AsJs
 @employer_commands.command("staff")
 def employer_staff(
     unit_code: str,
-    output: Annotated[Path, typer.Option("--output", dir_okay=False, help="The list (D09-TS) as XLSX.")],
+    output: Annotated[Path, typer.Option("--output", dir_okay=False, help="The list (D09-TS) as XLSX or CSV.")],
     on: On = None,
     as_json: AsJson = False,
 ) -> None:
     """Danh sách người tham gia (D09-TS): who was declared, and to which month each fund is paid for them (C83a-HD)."""
     with opened() as installation, installation.database.transaction() as connection:
         day = day_of(installation, on)
-        people = participants_of(connection, installation.vault, unit_code, day, Parameters.load())
-        written = write_register(output, people, installation.clock().now())
+        made_at = installation.clock().now()
+        written = export_register(connection, installation.vault, unit_code, output, day, Parameters.load(), made_at)
     print_result({"unit_code": unit_code, "people": written, "file": str(output)}, as_json)
 
 
@@ -169,7 +169,7 @@ def declaration_unchanged(
 def declaration_export(
     unit_code: str,
     month: Annotated[datetime, typer.Option("--month", formats=["%Y-%m"])],
-    output: Annotated[Path, typer.Option("--output", dir_okay=False, help="The form (D02-LT) as XLSX.")],
+    output: Annotated[Path, typer.Option("--output", dir_okay=False, help="The form (D02-LT) as XLSX or CSV.")],
     as_json: AsJson = False,
 ) -> None:
     """Tờ khai như đã nhận: the staff of a declared month as form D02-LT, to be corrected and handed in again."""

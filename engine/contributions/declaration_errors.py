@@ -29,7 +29,9 @@ def write_errors(path: Path, output: Path, problems: Sequence[str], made_at: dat
             marks[int(found["row"]) - 1, _column(found["column"], table)].append(found["rule"])
     rows = [[_plain(cell) for cell in line] for line in sheet.grid] if sheet is not None else []
     told = {place: "\n".join(rules) for place, rules in marks.items()}
-    write_marked(output, sheet.name if sheet is not None else "D02-LT", rows, told, list(problems), made_at)
+    write_marked(
+        output, sheet.name if sheet is not None and sheet.name else "D02-LT", rows, told, list(problems), made_at
+    )
     return len(told)
 
 

@@ -93,7 +93,7 @@ def read_worker(row: Row, month: Month, law: Parameters, *, changes_only: bool =
     position = _position(row)
     wage_vnd = _wage(row)
     change = row.choice(CHANGE, CHANGES) or STAYS
-    from_month, to_month = _months(row, month, changes_only=changes_only)
+    from_month, to_month = _months(row, month, may_be_over=changes_only or change == LEAVES)
     if birth_date is not None:
         _check_age(row, birth_date, month, law)
     worker = None
@@ -165,15 +165,17 @@ def _wage(row: Row) -> int | None:
     return total
 
 
-def _months(row: Row, month: Month, *, changes_only: bool) -> tuple[date | None, date | None]:
-    """Columns 14 and 15 say for which months the row holds; of a full list the declared month must be one of them."""
+def _months(row: Row, month: Month, *, may_be_over: bool) -> tuple[date | None, date | None]:
+    """Columns 14 and 15 say for which months the row holds; of a full list the declared month must be one of them,
+    except for who has left.
+    """
     first, last = row.month(FROM_MONTH), row.month(TO_MONTH)
     declared = f"the declared month ({month.first_day:%m/%Y})"
     if first and first > month.first_day:
         row.problem(FROM_MONTH, f"is after {declared}")
     if first and last and last < first:
         row.problem(TO_MONTH, f"is before {FROM_MONTH}")
-    elif last and last < month.first_day and not changes_only:
+    elif last and last < month.first_day and not may_be_over:
         row.problem(TO_MONTH, f"is before {declared}: an earlier month has its own file")
     elif last and first is None and last < month.first_day:
         row.problem(FROM_MONTH, f"must tell from which month on, since {TO_MONTH} is before {declared}")

@@ -72,8 +72,8 @@ def read_declaration(
 ) -> DeclaredMonth:
     """Reads a declaration, the whole list or its changes alone; every problem of every row is noted."""
     name = printable(path.name)
-    if path.suffix.lower() != ".xlsx":
-        raise WrongInput([f"{name}: a declaration is an XLSX workbook"])
+    if path.suffix.lower() not in (".xlsx", ".csv"):
+        raise WrongInput([f"{name}: a declaration is an XLSX workbook or a CSV file"])
     with path.open("rb") as file:
         if file.read(len(_OLD_WORKBOOK)) == _OLD_WORKBOOK:
             raise WrongInput([f"{name}: is an old XLS or a password-protected workbook: save it as plain XLSX"])
@@ -85,7 +85,8 @@ def read_declaration(
         names = ", ".join(f"{sheet.name} (hidden)" if sheet.hidden else sheet.name for sheet, _ in found)
         problems.add(name, f"the sheets {names} all hold form D02-LT: hand in one")
     else:
-        rule = "no sheet has the columns of form D02-LT: neither their numbers (A, B, 1, 2 …) nor words"
+        what = "it has not" if path.suffix.lower() == ".csv" else "no sheet has"
+        rule = f"{what} the columns of form D02-LT: neither their numbers (A, B, 1, 2 …) nor words"
         problems.add(name, rule)
     return DeclaredMonth(name, None, None, None, (), problems, {})
 
@@ -100,7 +101,7 @@ def _read(
     *,
     changes_only: bool,
 ) -> DeclaredMonth:
-    place = f"{file}, sheet {sheet.name}"
+    place = f"{file}, sheet {sheet.name}" if sheet.name else file
     above = sheet.grid[: table.first]
     labelled: dict[str, tuple[int, int]] = {}
     unit_codes, agency_codes = _unit_codes(above, labelled), _agency_codes(above, labelled)

@@ -13,14 +13,18 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from engine.contributions import declaration_form as form
 from engine.contributions.account import debits_on, first_served
 from engine.contributions.employer import Employer, employer_on
 from engine.errors import NotFound
 from engine.law.calendar import Month
 from engine.law.parameters import Parameters
 from engine.vault import Vault
-from ledger.sheets import Cell, Column, Kind, write_xlsx
+from ledger.sheets import Cell, write_form
 
+_LEFT, _UNPAID = (
+    next(words for words, change in form.CHANGES.items() if change == meant) for meant in (form.LEAVES, form.UNPAID)
+)
 FUNDS = ("sickness", "retirement", "health", "unemployment", "accident")
 
 
@@ -38,6 +42,8 @@ class Participant:
     to_month: date
     """The last month for which they are declared."""
     left: bool
+    unpaid: bool
+    """Declared without pay for the last month."""
     paid_to: Mapping[str, date | None]
     """By fund; None where no month of theirs is paid."""
 
@@ -52,9 +58,7 @@ def participants_of(
     employer = employer_on(connection, unit_code, on)
     if employer is None:
         raise NotFound(f"there is no employer {unit_code}")
-    last = connection.scalar(
-        text("SELECT max(period) FROM engine.declaration WHERE employer_id = :id"), {"id": employer.employer_id}
-    )
+    last = connection.scalar(_LAST_MONTH, {"id": employer.employer_id})
     paid = _Paid(connection, employer, on, law)
     for row in connection.execute(_STAFF, {"id": employer.employer_id}):
         number = row.insured_number_ciphertext or row.personal_id_ciphertext
@@ -69,6 +73,7 @@ def participants_of(
             from_month=row.from_month,
             to_month=row.to_month,
             left=row.to_month < last,
+            unpaid=row.unpaid,
             paid_to={fund: paid.to(row.person_id, fund, row.from_month, row.to_month) for fund in FUNDS},
         )
 
@@ -103,27 +108,49 @@ class _Paid:
         return paid_to if paid_to >= first else None
 
 
-D09_COLUMNS = (
-    Column("place", "A STT", "No.", Kind.NUMBER),
-    Column("name", "B Họ và tên", "Name"),
-    Column("number", "1 Mã số BHXH", "Insured number"),
-    Column("birth_date", "2 Ngày sinh", "Birth date", Kind.DATE),
-    Column("position", "3 Chức vụ", "Position"),
-    Column("wage", "4 Mức lương", "Wage", Kind.MONEY),
-    Column("from_month", "14 Từ tháng", "From month"),
-    Column("to_month", "15 Đến tháng", "To month"),
-    Column("change", "18 Phương án", "Change"),
-    Column("paid_si", "Đã đóng BHXH đến", "Social insurance paid to"),
-    Column("paid_accident", "Đã đóng TNLĐ, BNN đến", "Accident paid to"),
-    Column("paid_hi", "Đã đóng BHYT đến", "Health insurance paid to"),
-    Column("paid_ui", "Đã đóng BHTN đến", "Unemployment insurance paid to"),
+_COLUMNS = (
+    form.NUMBER,
+    form.NAME,
+    form.INSURED_NUMBER,
+    form.BIRTH_DATE,
+    form.POSITION,
+    form.WAGE,
+    form.FROM_MONTH,
+    form.TO_MONTH,
+    form.CHANGE,
 )
+_PAID_TO = ("Đã đóng BHXH đến", "Đã đóng TNLĐ, BNN đến", "Đã đóng BHYT đến", "Đã đóng BHTN đến")
 
 
-def write_register(path: Path, participants: Iterator[Participant], made_at: datetime) -> int:
-    """The list as a workbook, row by row; returns how many people stand on it."""
-    rows = (_cells(place, one) for place, one in enumerate(participants, 1))
-    return write_xlsx(path, "D09-TS", D09_COLUMNS, rows, made_at)
+def export_register(
+    connection: Connection, vault: Vault, unit_code: str, path: Path, on: date, law: Parameters, made_at: datetime
+) -> int:
+    """Writes the list as form D09-TS, row by row; returns how many people stand on it.
+
+    Taken in as a declaration it is that of the last month: who has left is marked so.
+    """
+    employer = employer_on(connection, unit_code, on)
+    if employer is None:
+        raise NotFound(f"there is no employer {unit_code}")
+    last = connection.scalar(_LAST_MONTH, {"id": employer.employer_id})
+    if last is None:
+        raise NotFound(f"{unit_code} has declared nobody")
+    count = 0
+
+    def rows() -> Iterator[Sequence[Cell]]:
+        nonlocal count
+        yield [f"Tên đơn vị: {employer.name}"]
+        yield [f"{form.UNIT}: {employer.unit_code}"]
+        yield [f"{form.AGENCY}: {employer.agency_code}"]
+        yield ["DANH SÁCH NGƯỜI THAM GIA BHXH, BHYT, BHTN, BHTNLĐ, BNN (D09-TS)"]
+        yield [f"{form.PERIOD}: {last:%m/%Y}"]
+        yield [*(column.partition(" ")[2] for column in _COLUMNS), *_PAID_TO]
+        yield [column.partition(" ")[0] for column in _COLUMNS]
+        for count, one in enumerate(participants_of(connection, vault, unit_code, on, law), 1):
+            yield _cells(count, one)
+
+    write_form(path, "D09-TS", rows(), made_at)
+    return count
 
 
 def _cells(place: int, one: Participant) -> Sequence[Cell]:
@@ -137,7 +164,7 @@ def _cells(place: int, one: Participant) -> Sequence[Cell]:
         one.wage_vnd,
         _month(one.from_month),
         _month(one.to_month),
-        "Giảm" if one.left else "",
+        _LEFT if one.left else _UNPAID if one.unpaid else None,
         _month(None if None in social else min(month for month in social if month is not None)),
         *(_month(one.paid_to[fund]) for fund in ("accident", "health", "unemployment")),
     ]
@@ -147,9 +174,11 @@ def _month(first_day: date | None) -> str:
     return f"{first_day:%m/%Y}" if first_day is not None else ""
 
 
+_LAST_MONTH = text("SELECT max(period) FROM engine.declaration WHERE employer_id = :id")
+
 _STAFF = text("""
     SELECT p.person_id, p.name, p.birth_date, p.insured_number_ciphertext, p.personal_id_ciphertext, m.from_month,
-        m.to_month, last.position, last.wage_vnd
+        m.to_month, last.position, last.wage_vnd, last.unpaid
     FROM (
         SELECT person_id, min(lower(months)) AS from_month, (max(upper(months)) - interval '1 month')::date AS to_month
         FROM engine.employment WHERE employer_id = :id AND upper_inf(recorded_during) GROUP BY person_id

@@ -16,9 +16,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import WrongInput
-from engine.people.xlsx import Cell, Grid, Unread, XlsxSheet, open_workbook, printable
+from engine.people.xlsx import (
+    MOST_COLUMNS,
+    MOST_FILE_BYTES,
+    MOST_ROWS,
+    Cell,
+    Grid,
+    Unread,
+    XlsxSheet,
+    open_workbook,
+    printable,
+)
 
 _MAX_CSV_BYTES = 256 << 20
+_HEADING_LINES = 60
 _HEADING_ROWS = 10
 """How far down the heading may stand, below a title."""
 
@@ -248,7 +259,13 @@ def read_sheets(path: Path, sheets: Collection[Sheet], problems: Problems) -> di
 
 
 def read_every_sheet(path: Path) -> Iterator[XlsxSheet]:
-    """The sheets of an XLSX workbook one after the other, for forms that `read_sheets` does not know."""
+    """The sheets of an XLSX workbook one after the other, for forms that `read_sheets` does not know.
+
+    A CSV file is one sheet without a name, within the bounds of a sheet.
+    """
+    if path.suffix.lower() == ".csv":
+        yield XlsxSheet("", _cleaned(list(_bounded(path))), hidden=False, hidden_rows=frozenset())
+        return
     with open_workbook(path) as workbook:
         for sheet in workbook.sheets():
             yield replace(sheet, grid=_cleaned(sheet.grid))
@@ -328,6 +345,18 @@ def _clean(value: object) -> Cell:
     return str(value)
 
 
+def _bounded(path: Path) -> Iterator[list[Cell]]:
+    """The lines of a CSV file, as far out as those of a workbook may be."""
+    if path.stat().st_size > MOST_FILE_BYTES:
+        raise WrongInput([f"{path.name}: larger than {MOST_FILE_BYTES >> 20} MiB"])
+    for number, line in enumerate(_read_csv(path), 1):
+        if number > MOST_ROWS and any(line):
+            raise WrongInput([f"{path.name}: more than {MOST_ROWS} rows"])
+        if any(line[MOST_COLUMNS:]):
+            raise WrongInput([f"{path.name}, row {number}: more than {MOST_COLUMNS} columns"])
+        yield [str(cell) for cell in line[:MOST_COLUMNS]]
+
+
 def _read_csv(path: Path) -> Iterator[list[object]]:
     if path.stat().st_size > _MAX_CSV_BYTES:
         raise WrongInput([f"{path.name}: larger than {_MAX_CSV_BYTES >> 20} MiB"])
@@ -337,8 +366,9 @@ def _read_csv(path: Path) -> Iterator[list[object]]:
         raise WrongInput([f"{path.name}: not UTF-8 text (byte {error.start})"]) from error
     if "\0" in content:
         raise WrongInput([f"{path.name}: not a readable CSV file (it holds a NUL)"])
-    heading = content.partition("\n")[0]
-    delimiter = ";" if heading.count(";") > heading.count(",") else ","
+    # Titles above the heading may have a comma or two; none has as many as the heading has columns.
+    heading = content.split("\n", _HEADING_LINES)[:_HEADING_LINES]
+    delimiter = max(",;\t", key=lambda mark: max(line.count(mark) for line in heading))
     try:
         for row in csv.reader(io.StringIO(content), delimiter=delimiter):
             yield list(row)

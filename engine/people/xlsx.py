@@ -24,12 +24,12 @@ from xml.parsers import expat
 
 from engine.errors import WrongInput
 
-_MOST_FILE_BYTES = 64 << 20
+MOST_FILE_BYTES = 64 << 20
 _MOST_UNPACKED_BYTES = 200 << 20
 _MOST_DIRECTORY_BYTES = 1 << 20
 _MOST_EXPANSION, _FREELY_EXPANDED_BYTES = 200, 10 << 20
 _MOST_SHEETS = 255
-_MOST_ROWS, _MOST_COLUMNS = 199_999, 52
+MOST_ROWS, MOST_COLUMNS = 199_999, 52
 """No form of ours passes row 199,999 or column AZ; empty cells, however far out, do not count."""
 _MOST_PLACES = 4_000_000
 """Cells of a workbook, counted with the empty ones that lie between filled ones."""
@@ -190,8 +190,8 @@ def _told_of(name: str) -> Iterator[None]:
 def _refuse_great_directory(path: Path) -> None:
     """Looks at the end record of the archive, before its directory is read into memory."""
     size = path.stat().st_size
-    if size > _MOST_FILE_BYTES:
-        raise WrongInput([f"{printable(path.name)}: larger than {_MOST_FILE_BYTES >> 20} MiB"])
+    if size > MOST_FILE_BYTES:
+        raise WrongInput([f"{printable(path.name)}: larger than {MOST_FILE_BYTES >> 20} MiB"])
     with path.open("rb") as file:
         file.seek(max(0, size - (1 << 16) - 2 * _END_OF_DIRECTORY.size))
         tail = file.read()
@@ -427,8 +427,8 @@ class _SheetReading:
         return column, int(reference[len(letters) :] or 0)
 
     def _put(self, value: Cell) -> None:
-        if self._row > _MOST_ROWS or self._column >= _MOST_COLUMNS:
-            self._book.refuse(f"sheet {self._sheet}, row {self._row}: a cell beyond column AZ or row {_MOST_ROWS:,}")
+        if self._row > MOST_ROWS or self._column >= MOST_COLUMNS:
+            self._book.refuse(f"sheet {self._sheet}, row {self._row}: a cell beyond column AZ or row {MOST_ROWS:,}")
         if not self._filled:
             self._book.count_places(_PLACES_OF_A_RECORD * (self._row - len(self._grid)))
             while len(self._grid) < self._row:

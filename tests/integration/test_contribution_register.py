@@ -1,7 +1,7 @@
 """Everybody whom an employer has declared, and to which month each fund is paid for them."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import builders
@@ -9,18 +9,22 @@ import pytest
 from employer_world import DUES, NOVEMBER, OCTOBER, EmployerWorld
 from python_calamine import CalamineWorkbook
 
+from engine.clock import VIET_NAM
 from engine.contributions.account import debits_on
+from engine.contributions.declaration import import_declaration
 from engine.contributions.employer import employer_on
-from engine.contributions.register import participants_of, write_register
+from engine.contributions.register import export_register, participants_of
 from engine.contributions.results import results_of, write_results
 from engine.database import Database
 from engine.law.parameters import Parameters
+from engine.people.workbook import read_every_sheet
 from engine.vault import Vault
 
 LAW = Parameters.load()
 SEPTEMBER = date(2026, 9, 1)
 IN_DECEMBER = date(2026, 12, 15)
 """October is past its due date, November is not."""
+AT_IN_DECEMBER = datetime(2026, 12, 15, 9, tzinfo=VIET_NAM)
 
 
 @pytest.fixture
@@ -100,14 +104,22 @@ def test_what_nobody_has_paid_is_shared_in_proportion_to_the_dues(world: Employe
     assert unpaid == [2_200_000, 4_400_000]
 
 
-def test_the_list_has_the_columns_of_the_form(world: EmployerWorld, tmp_path: Path) -> None:
-    world.declare(NOVEMBER, staff=[world.worker(0)])
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_the_list_has_the_columns_of_the_form_and_is_the_declaration_of_its_month(
+    world: EmployerWorld, tmp_path: Path, ending: str
+) -> None:
+    """Form D09-TS: taken in as it is, it is the declaration that stands; with another wage a correction of it."""
+    declared = world.declare(NOVEMBER, staff=[world.worker(0)])
+    path = tmp_path / f"d09.{ending}"
     with world.database.transaction() as connection:
-        people = participants_of(connection, world.vault, "TZ0001Z", IN_DECEMBER, LAW)
-        assert write_register(tmp_path / "d09.xlsx", people, builders.AT) == 2
-    heading, *rows = CalamineWorkbook.from_path(tmp_path / "d09.xlsx").get_sheet_by_index(0).to_python()
-    assert [str(cell).split(" ")[0] for cell in heading[:9]] == ["A", "B", "1", "2", "3", "4", "14", "15", "18"]
-    assert {(row[2], row[6], row[7], row[8]) for row in rows} == {
-        (world.worker(0).number, "09/2026", "11/2026", ""),
+        assert export_register(connection, world.vault, "TZ0001Z", path, IN_DECEMBER, LAW, builders.AT) == 2
+    (sheet,) = read_every_sheet(path)
+    assert sheet.grid[1][0] == "Mã đơn vị: TZ0001Z"
+    assert sheet.grid[6][:9] == ["A", "B", "1", "2", "3", "4", "14", "15", "18"]
+    assert {(row[2], row[6], row[7], (*row[8:], None)[0]) for row in sheet.grid[7:]} == {
+        (world.worker(0).number, "09/2026", "11/2026", None),
         (world.worker(1).number, "09/2026", "10/2026", "Giảm"),
     }
+    with world.database.transaction("lan") as connection:
+        again = import_declaration(connection, world.vault, path, AT_IN_DECEMBER)
+    assert (again.already, again.declaration_no) == (True, declared.declaration_no)

@@ -194,8 +194,8 @@ def test_files_of_other_kinds_are_refused_by_name(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:-200])
     with pytest.raises(WrongInput, match=r"cut\.xlsx: not a readable XLSX workbook"):
         _read(cut)
-    with pytest.raises(WrongInput, match="is an XLSX workbook"):
-        _read(tmp_path / "d.csv")
+    with pytest.raises(WrongInput, match="is an XLSX workbook or a CSV file"):
+        _read(tmp_path / "d.ods")
 
 
 def test_a_zip_bomb_is_refused_unread(tmp_path: Path) -> None:
@@ -245,4 +245,60 @@ def test_two_sheets_of_the_form_are_refused(tmp_path: Path) -> None:
         for name in ("D02-LT", "D02-LT (2)"):
             workbook.add_worksheet(name).write_row(0, 0, NUMBER)
     with pytest.raises(WrongInput, match=r"D02-LT, D02-LT \(2\)"):
+        _read(path)
+
+
+_CSV_HEAD = ["Tên đơn vị: Công ty May, Thêu và Giặt", "Mã đơn vị: TZ0001Z", "Kỳ: 10/2026"]
+
+
+def _csv(path: Path, mark: str, rows: Sequence[Sequence[str]], encoding: str = "utf-8") -> Path:
+    numbers = [column.split()[0] for column in COLUMNS]
+    lines = [
+        *_CSV_HEAD,
+        *(mark.join(f'"{cell}"' if mark in cell else cell for cell in row) for row in (numbers, *rows)),
+    ]
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_list_saved_as_csv_is_read_like_a_workbook(tmp_path: Path, mark: str, encoding: str) -> None:
+    """Commas among the words above the table, amounts with points or commas in quotes, names with the separator."""
+    rows = [
+        ["1", "Nguyễn Văn An", "0110000001", "03/02/1990", "Tổ trưởng, kíp 1", "10.000.000"],
+        ["2", "Trần Thị Bình", " 0110000002 ", "3/2/1991", "", "12,000,000"],
+        ["", "Cộng", "", "", "", "22.000.000"],
+    ]
+    read = _read(_csv(tmp_path / "d.csv", mark, rows, encoding))
+    assert read.problems.found == []
+    assert (read.unit_code, read.period) == ("TZ0001Z", date(2026, 10, 1))
+    assert [(worker.number, worker.wage_vnd) for _, worker in read.workers] == [
+        ("0110000001", 10_000_000),
+        ("0110000002", 12_000_000),
+    ]
+
+
+def test_what_is_wrong_in_a_csv_is_told_with_its_row_and_column(tmp_path: Path) -> None:
+    rows = [["1", "Nguyễn Văn An", "110000001", "30/02/1990", "", "2,34"]]
+    problems = Problems()
+    read_declaration(_csv(tmp_path / "d.csv", ";", rows), date(2026, 11, 2), Parameters.load(), problems)
+    told = [problem.split(":")[0] for problem in problems.found]
+    assert told == [f"d.csv, row 5, column {name}" for name in ("1 Mã số BHXH", "2 Ngày sinh", "4 Hệ số/Mức lương")]
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"\xff\xfea\x00", "not UTF-8"),
+        (b"a,b\x00c", "holds a NUL"),
+        (b"x;" * 60 + b"y", "row 1: more than 52 columns"),
+        (b'"' + b"x" * 200_000 + b'",1', "field larger than field limit"),
+        (b"1,2\n" * 200_001, "more than 199999 rows"),
+    ],
+)
+def test_a_csv_beyond_a_sheet_is_refused(tmp_path: Path, content: bytes, rule: str) -> None:
+    path = tmp_path / "d.csv"
+    path.write_bytes(content)
+    with pytest.raises(WrongInput, match=rule):
         _read(path)
