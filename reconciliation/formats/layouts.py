@@ -59,6 +59,8 @@ class Column(StrEnum):
     TAX = "tax"
     NET = "net"
     BALANCE = "balance"
+    ACCOUNT = "account"
+    """The account itself, told in each row; looked at where the title names none."""
     COUNTERPARTY_ACCOUNT = "counterparty_account"
     COUNTERPARTY_NAME = "counterparty_name"
     VIRTUAL_ACCOUNT = "virtual_account"

@@ -7,7 +7,7 @@ Whatever is in the table and is neither a booking nor a known balance or total r
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Final
@@ -101,6 +101,8 @@ class _Reading:
         if not any(row.cells):
             return
         if self._table is not None and self._table.header.sheet == row.sheet and is_booking(self._table, row):
+            if self._table.account_by_row:
+                yield from self._account_of_row(self._table, row)
             yield from self._table_row(self._table, row)
             return
         if self._table is not None and row.sheet != self._table.header.sheet:
@@ -136,7 +138,9 @@ class _Reading:
         layout = layout_of((*self._title.cells(), *row.cells))
         columns = _columns(layout, row)
         if self._title.rows and self._table is None and not _is_whole(columns):
-            columns = {**_columns(layout, self._title.rows[-1]), **columns}
+            above = _columns(layout, self._title.rows[-1])
+            above.pop(Column.ACCOUNT, None)  # the title's own word
+            columns = {**above, **columns}
         if _is_whole(columns):
             return columns
         if len(columns) > 1 and (self._nearest is None or len(columns) > len(self._nearest[1])):
@@ -155,14 +159,28 @@ class _Reading:
         told = _currency(layout, title)
         table = Table(layout, columns, header, account or "", told or "VND", f"{self._kind}.{layout.name}")
         table.currency_told = told is not None
-        if account is None and any(layout.label(cell) is Label.ACCOUNT for cell in title.cells()):
+        table.account_by_row = account is None and Column.ACCOUNT in columns
+        if account is None and not table.account_by_row and any(map(_names_account(layout), title.cells())):
             self.refuse(ProblemCode.ACCOUNT, header.place, "the title names no account")
-        elif account is None:
+        elif account is None and not table.account_by_row:
             table.contradictions.append(Problem(ProblemCode.ACCOUNT, header.place, "no account is named anywhere"))
         for row, below in zip_longest(title.rows, title.rows[1:]):
             self._beside(table, row, below)
         self._table = table
-        yield StatementStart(table.statement())
+        if not table.account_by_row:
+            table.started = True
+            yield StatementStart(table.statement())
+
+    def _account_of_row(self, table: Table, row: Row) -> Iterator[StatementEvent]:
+        """The first row tells whose the statement is; one of another account is not added up with it."""
+        told = table.cell(row, Column.ACCOUNT)
+        number = re.sub(r"[ .-]", "", told) if _ACCOUNT.fullmatch(told) else ""
+        if not table.started:
+            table.account, table.started = number, True
+            yield StatementStart(table.statement())
+        if not number or number != table.account:
+            detail = "a row of another account" if number else "the row names no account"
+            self.refuse(ProblemCode.ACCOUNT, f"{row.place}, {Column.ACCOUNT.value}", detail)
 
     def _table_row(self, table: Table, row: Row) -> Iterator[StatementEvent]:
         told_day = table.cell(row, Column.BOOKED_ON)
@@ -257,6 +275,9 @@ class _Reading:
     def _end(self) -> Iterator[StatementEvent]:
         table, self._table = self._table, None
         if table is not None:
+            if not table.started:
+                table.contradictions.append(Problem(ProblemCode.ACCOUNT, table.header.place, "no row names an account"))
+                yield StatementStart(table.statement())
             take_running_balances(table)
             check_totals(table)
             yield ended(table)
@@ -301,6 +322,10 @@ def _is_title(row: Row, table: Table) -> bool:
         return False
     found = any(table.layout.label(cell) is Label.ACCOUNT for cell in row.cells if cell)
     return found and _account(table.layout, row) not in (None, table.account)
+
+
+def _names_account(layout: Layout) -> Callable[[str], bool]:
+    return lambda cell: layout.label(cell) is Label.ACCOUNT
 
 
 def _account(layout: Layout, row: Row) -> str | None:

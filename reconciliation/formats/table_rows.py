@@ -76,6 +76,9 @@ class Table:
     """VND where neither title nor rows say it."""
     format: str
     currency_told: bool = False
+    account_by_row: bool = False
+    """The title names no account, and a column does."""
+    started: bool = False
     opening: int | None = None
     closing: int | None = None
     from_on: date | None = None

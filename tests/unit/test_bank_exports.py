@@ -99,6 +99,13 @@ WITHOUT_MARKS: Table = [
     ["Ngay", "No", "Co", "So du", "Dien giai"],
     *bookings("d", "o", "i", "b", "t"),
 ]
+EACH_ROW_ITS_ACCOUNT: Table = [
+    ["NGÂN HÀNG MẪU"],
+    ["STT No", "Ngày giao dịch Date", "Phát sinh nợ Debit", "Phát sinh có Credit", "Số dư", "Tài khoản Account"],
+    [1, "02/11/2026", "", "2,500,000", "12,500,000", "0680123456789"],
+    [2, "03/11/2026", "1,100", "", "12,498,900", "0680123456789"],
+    [3, "13/11/2026", "498,900", "", "12,000,000", "0680123456789"],
+]
 PAGES: Table = [
     ["Số tài khoản", '="0680123456789"'],
     ["Số dư đầu kỳ: VND 10,000,000"],
@@ -148,23 +155,23 @@ def figures(path: Path) -> tuple[object, ...]:
     return tuple(statement[name] for name in ("account", "opening", "closing", "entries", "sum_credits", "sum_debits"))
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [ACB, VIETINBANK, BIDV, VIETCOMBANK, OCB, TWO_LINES, IN_AND_OUT, WITHOUT_MARKS, MONTHS_NAMED, SHUFFLED, PAGES],
-    ids=[
-        "acb",
-        "vietinbank",
-        "bidv",
-        "vietcombank",
-        "ocb",
-        "two lines",
-        "in and out",
-        "plain",
-        "months",
-        "shuffled",
-        "pages",
-    ],
-)
+SHAPES: dict[str, Table] = {
+    "acb": ACB,
+    "vietinbank": VIETINBANK,
+    "bidv": BIDV,
+    "vietcombank": VIETCOMBANK,
+    "ocb": OCB,
+    "two lines": TWO_LINES,
+    "in and out": IN_AND_OUT,
+    "without marks": WITHOUT_MARKS,
+    "months": MONTHS_NAMED,
+    "shuffled": SHUFFLED,
+    "pages": PAGES,
+    "account by row": EACH_ROW_ITS_ACCOUNT,
+}
+
+
+@pytest.mark.parametrize("rows", SHAPES.values(), ids=SHAPES)
 def test_an_export_is_read_as_it_was_written(tmp_path: Path, rows: Table) -> None:
     assert figures(written_text(tmp_path / "a.csv", rows)) == EXPECTED
     cells: Table = [[str(cell).strip('="') if cell == PAGES[0][1] else cell for cell in row] for row in rows]
@@ -220,6 +227,14 @@ def test_a_workbook_whose_days_begin_in_1904_is_refused(tmp_path: Path) -> None:
     inspection = inspect(path)
     assert inspection.exit_code == 2
     assert [problem.code for problem in inspection.problems] == [ProblemCode.DATE]
+
+
+def test_rows_of_two_accounts_are_not_added_up(tmp_path: Path) -> None:
+    rows = [list(row) for row in EACH_ROW_ITS_ACCOUNT]
+    rows[3][5] = "0680000000000"
+    inspection = inspect(written_text(tmp_path / "a.csv", rows))
+    assert (inspection.exit_code, inspection.problems[-1].code) == (2, ProblemCode.ACCOUNT)
+    assert inspection.problems[-1].place == "sheet 1, row 4, account"
 
 
 def test_money_in_below_zero_is_refused(tmp_path: Path) -> None:
