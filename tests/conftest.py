@@ -32,7 +32,7 @@ TEMPLATE = "thuchi_template"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--payment-steps", type=int, default=120, help="steps of the machine that drives payments")
+    parser.addoption("--payment-steps", type=int, default=2_400, help="steps of the machine that drives payments")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ whatever is done, in whatever order, what must always hold of money does hold af
 
 import itertools
 import random
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ from ledger.verifier import verify
 ENDINGS = ("0017", "0027", "0037", "9001", "9003", "9011", "9012", "9013")
 """How the simulated bank treats the accounts: three are good, some are refused, some come back a day later."""
 _STEPS_OF_AN_EXAMPLE = 60
+_PARTS = 4
+"""So many tests, for as many workers."""
 _FAULTS = tuple(fault for fault in Fault if fault is not Fault.DELAY)
 ACTS = {
     "plan_and_sign": 6,
@@ -329,7 +332,7 @@ def open_world(server: EmbeddedServer, tmp_path: Path) -> Callable[[], Any]:
 
     def open_one() -> tuple[Installation, Callable[[], None]]:
         number = next(numbers)
-        name, home = f"machine_{tmp_path.name[-8:].lower().replace('-', '_')}_{number}", tmp_path / str(number)
+        name, home = f"machine_{uuid.uuid4().hex}", tmp_path / str(number)
         with psycopg.connect(server.url("superuser", "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER thuchi_owner")
         with psycopg.connect(server.url("owner", name), autocommit=True) as connection:
@@ -352,14 +355,17 @@ def open_world(server: EmbeddedServer, tmp_path: Path) -> Callable[[], Any]:
     return open_one
 
 
+@pytest.mark.parametrize("part", range(_PARTS))
 def test_what_must_always_hold_of_payments_holds_after_every_step(
-    open_world: Callable[[], Any], pytestconfig: pytest.Config
+    open_world: Callable[[], Any], pytestconfig: pytest.Config, part: int
 ) -> None:
+    """Other random steps in each part; together as many as were asked for."""
+
     class OfThisServer(Payments):
         pass
 
     OfThisServer.open_world = staticmethod(open_world)
-    steps: int = pytestconfig.getoption("--payment-steps")
+    steps: int = pytestconfig.getoption("--payment-steps") // _PARTS
     run_state_machine_as_test(
         OfThisServer,
         settings=settings(
