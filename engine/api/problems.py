@@ -19,7 +19,7 @@ from engine.api import errors as asking
 from engine.law import batch, cases
 from engine.law import errors as law
 from engine.law.case_rules import forms
-from engine.payments import run
+from engine.payments import run, signed_content
 from gateways import banking_days, breaker, credentials, public_web, vietqr, witness
 from gateways import errors as gateways
 from gateways.simulator.errors import SimulatorError
@@ -37,7 +37,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
     run.SignedAlready: HTTPStatus.FORBIDDEN,
     run.RoleMayNotSign: HTTPStatus.FORBIDDEN,
-    run.ContentChanged: HTTPStatus.CONFLICT,
+    signed_content.ContentChanged: HTTPStatus.CONFLICT,
     run.ReasonMissing: HTTPStatus.UNPROCESSABLE_ENTITY,
     run.RunHasMoved: HTTPStatus.CONFLICT,
     errors.NotFound: HTTPStatus.NOT_FOUND,

@@ -23,6 +23,7 @@ from engine.payments import (
     overpayments,
     planning,
     run,
+    signed_content,
     suspensions,
     terminations,
     validation,
@@ -248,7 +249,7 @@ def run_approve(run_code: RunCode, person: As) -> None:
     """Duyệt: the next person signs; the last signature makes the payments payable."""
     with opened() as installation, installation.database.transaction(person) as connection:
         level = run.approve(connection, run_code, person, installation.clock().now())
-    print(f"{run_code}: {run.LEVELS[level]} {person} has signed")
+    print(f"{run_code}: {signed_content.LEVELS[level]} {person} has signed")
 
 
 @run_commands.command("send-back")

@@ -32,7 +32,7 @@ from engine.payments.batch import INQUIRE_BATCH, dispatch
 from engine.payments.observation import Source
 from engine.payments.outgoing import PAUSED_SECONDS, expect_debits, lock_batch, may_send, open_account, remittance
 from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
-from engine.payments.run import require_unchanged
+from engine.payments.signed_content import require_signed, require_unchanged
 from engine.vault import Vault
 from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, Rail, StatusReport
 from gateways.errors import BadBatch
@@ -137,6 +137,7 @@ def _write_file(sender: Sender, connection: Connection, batch: Row[Any]) -> byte
     ).all()
     if not rows:
         return None
+    require_signed(connection, batch.run_id)
     require_unchanged(connection, batch.run_id, sorted({row.shard for row in rows}))
     order = BatchOrder(
         message_id=batch.message_id,

@@ -27,6 +27,7 @@ from engine.payments.payment import (
     move,
 )
 from engine.payments.recovery import follow_deductions
+from engine.payments.signed_content import LEVELS, SHARD_HASHES, require_unchanged
 from reconciliation import breaks
 from reconciliation.breaks import BreakClass
 
@@ -43,12 +44,6 @@ class RoleMayNotSign(NotAllowed):
     code = "role_may_not_sign"
 
 
-class ContentChanged(NotAllowed):
-    """Payments of the run were changed after it was submitted: its signatures are void."""
-
-    code = "content_changed"
-
-
 class ReasonMissing(NotAllowed):
     """Who sends a run back or holds a payment says why, so that whoever looks next knows."""
 
@@ -61,14 +56,10 @@ class RunHasMoved(NotAllowed):
     code = "run_has_moved"
 
 
-LEVELS = ("preparer", "approver", "authoriser")
-"""Who signs: the maker (người lập) is level 0, then the checker (người duyệt) and the authoriser (người chuẩn chi)."""
-
-
 def submit(connection: Connection, run_code: str, person: str, at: datetime) -> None:
     """Trình duyệt: the preparer signs (level 0). From here on, what the signatures cover must not change."""
     run_id = _lock(connection, run_code, "planned")
-    shards = _SHARD_HASHES.format(shards="")
+    shards = SHARD_HASHES.format(shards="")
     connection.execute(
         text(f"INSERT INTO engine.run_shard (run_id, shard, payments, amount_vnd, content_hash) {shards}"),
         {"run_id": run_id},
@@ -218,35 +209,6 @@ def show(connection: Connection, run_code: str) -> dict[str, Any]:
         "signatures": [signature._asdict() for signature in signatures],
         "payments": [state._asdict() for state in states],
     }
-
-
-def require_unchanged(connection: Connection, run_id: UUID, shards: list[int] | None = None) -> None:
-    """Raises `NotAllowed` naming the first shard whose payments differ from what the signatures cover."""
-    computed = _SHARD_HASHES.format(shards="" if shards is None else "AND p.shard = ANY(:shards)")
-    changed = connection.execute(
-        text(f"""
-            SELECT coalesce(signed.shard, now.shard) AS shard
-            FROM (SELECT * FROM engine.run_shard WHERE run_id = :run_id
-                  AND (CAST(:shards AS integer[]) IS NULL OR shard = ANY(:shards))) signed
-            FULL JOIN ({computed}) now USING (shard)
-            WHERE signed.content_hash IS DISTINCT FROM now.content_hash ORDER BY shard LIMIT 1"""),
-        {"run_id": run_id, "shards": shards},
-    ).one_or_none()
-    if changed is not None:
-        raise ContentChanged(
-            f"payments of shard {changed.shard} were changed after the run was submitted; its signatures are void"
-        )
-
-
-_SHARD_HASHES = """
-    SELECT p.run_id, p.shard, count(*), sum(p.amount_vnd)::bigint, sha256(string_agg(sha256(convert_to(concat_ws('|',
-        p.reference, p.award_id, p.person_id, p.entitled_month, p.benefit, p.fund, p.purpose, p.law_version,
-        p.amount_vnd, p.gateway, p.payout_account_id, p.refund_id, o.bank_bin, encode(o.account_fingerprint, 'hex'),
-        o.holder_name, 'withheld ' || d.amount_vnd
-    ), 'UTF8')), ''::bytea ORDER BY p.payment_no)) AS content_hash
-    FROM engine.payment p JOIN engine.payout_account o USING (payout_account_id)
-    LEFT JOIN engine.deduction d USING (payment_id)
-    WHERE p.run_id = :run_id {shards} GROUP BY p.run_id, p.shard"""
 
 
 def _lock(connection: Connection, run_code: str, *states: str) -> UUID:

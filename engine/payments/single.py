@@ -29,7 +29,7 @@ from engine.payments.observation import Source
 from engine.payments.outgoing import PAUSED_SECONDS, expect_debits, lock_batch, may_send
 from engine.payments.parcel import Due, SingleSender, asked, payout, rows, settle_state
 from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
-from engine.payments.run import require_unchanged
+from engine.payments.signed_content import require_signed, require_unchanged
 from gateways.contract import Outcome
 from gateways.errors import Ambiguous, BadBatch, NotSent
 from gateways.online import Asking, Call, Finder, OnlineAnswer
@@ -85,6 +85,7 @@ def _take_up(connection: Connection, batch: Row[Any], at: datetime) -> bool:
     ).all()
     if not shards:
         return False
+    require_signed(connection, batch.run_id)
     require_unchanged(connection, batch.run_id, list(shards))
     sealed = connection.execute(
         text(f"SELECT count(*) AS payments, sum(p.amount_vnd)::bigint AS amount_vnd {_WAITING}"),

@@ -21,6 +21,7 @@ from engine.errors import NotAllowed
 from engine.installation import Installation, clock_of
 from engine.payments import run
 from engine.payments.gateways import most_vnd_of_run
+from engine.payments.signed_content import LEVELS
 from engine.payments.validation import validate
 from engine.portal import pages, wording
 from engine.portal.sign_in import require_own_form
@@ -172,7 +173,7 @@ def _page(
         parts=_parts(connection, code),
         report=report,
         acts=[act.value for act in ACTS_IN[state]] if user.staff else [],
-        next_role=run.LEVELS[min(len(found.signatures), len(run.LEVELS) - 1)],
+        next_role=LEVELS[min(len(found.signatures), len(LEVELS) - 1)],
         done=done,
         refused=refused and wording.RUN_REFUSALS.get(refused.code, wording.RUN_REFUSALS[NotAllowed.code]),
         user=user,

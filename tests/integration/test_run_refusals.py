@@ -15,6 +15,7 @@ from engine.installation import Installation
 from engine.payments import planning, run
 from engine.payments.agreement import require_agreement
 from engine.payments.dispatch import Sender, send_batch
+from engine.payments.signed_content import SHARD_HASHES
 from engine.settings import Settings
 from engine.vault import Vault
 from gateways.signing import ensure_key
@@ -114,18 +115,68 @@ def test_what_is_edited_after_the_last_signature_is_not_sent_and_a_case_says_why
     with superuser.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(f"UPDATE engine.payment SET {edit} WHERE payment_no = 2"))
-    with submitted.transaction() as connection:
+    assert _refused_at_the_batch(installation, vault) == (
+        "payments of shard 1 were changed after the run was submitted; its signatures are void"
+    )
+
+
+_SLIPPED_IN = (
+    """INSERT INTO engine.payment (reference, run_id, shard, award_id, person_id, payout_account_id, gateway,
+           entitled_month, part, benefit, fund, purpose, law_version, amount_vnd)
+       SELECT 'PN00000000099X', run_id, 2, award_id, person_id, payout_account_id, gateway, entitled_month, 2, benefit,
+           fund, purpose, law_version, amount_vnd FROM engine.payment WHERE payment_no = 1""",
+    f"INSERT INTO engine.run_shard {SHARD_HASHES.format(shards='AND p.shard = 2')}",
+    "UPDATE engine.payment SET state = 'approved' WHERE shard = 2",
+)
+_NEVER_SIGNED = (
+    "UPDATE engine.payment SET state = 'approved'",
+    "UPDATE engine.payment_run SET state = 'approved'",
+)
+
+
+@pytest.mark.parametrize(
+    ("signers", "by_hand", "refusal"),
+    [
+        (("minh", "hoa"), _SLIPPED_IN, "only 0 of 3 signatures cover the shards of the run as they stand"),
+        (("minh",), _NEVER_SIGNED, "only 2 of 3 signatures cover the shards of the run as they stand"),
+    ],
+    ids=["slipped in after the last signature", "one signature short"],
+)
+def test_what_the_application_itself_could_write_beside_the_signatures_is_not_sent(
+    submitted: Database,
+    vault: Vault,
+    application: Engine,
+    tmp_path: Path,
+    signers: tuple[str, ...],
+    by_hand: tuple[str, ...],
+    refusal: str,
+) -> None:
+    for person in signers:
+        _approve(submitted, person)
+    with application.begin() as connection:
+        run_id = connection.scalar(text("SELECT run_id FROM engine.payment_run"))
+        for statement in by_hand:
+            connection.execute(text(statement), {"run_id": run_id} if ":run_id" in statement else {})
+    installation = Installation(Settings(tmp_path, None, None, None), submitted)
+    ensure_key(installation.signing_key("simbank"))
+    builders.dispatch_run(installation)
+    assert _refused_at_the_batch(installation, vault) == refusal
+
+
+def _refused_at_the_batch(installation: Installation, vault: Vault) -> str:
+    """A worker takes up the batch: nothing is sent, and the case that it opens tells why."""
+    with installation.database.transaction() as connection:
         message = connection.execute(text("SELECT message_id, subject FROM engine.outbox")).one()
     # Nobody listens at the gateway's address: a call would end otherwise.
     gateway = installation.gateway("simbank")
     try:
-        sender = Sender(submitted, vault, gateway, installation.outgoing)
+        sender = Sender(installation.database, vault, gateway, installation.outgoing)
         send_batch(sender, message.message_id, UUID(message.subject), builders.AT)
     finally:
         gateway.close()
-    with submitted.transaction() as connection:
-        problem = connection.execute(text("SELECT problem FROM engine.open_case")).scalar_one()
+    with installation.database.transaction() as connection:
+        problem = str(connection.execute(text("SELECT problem FROM engine.open_case")).scalar_one())
         states = connection.scalars(text("SELECT DISTINCT state FROM engine.payment")).all()
         sends = connection.scalar(text("SELECT sends FROM engine.batch"))
-    assert problem == "payments of shard 1 were changed after the run was submitted; its signatures are void"
     assert (states, sends) == (["approved"], 0)
+    return problem

@@ -9,6 +9,7 @@ from engine.database import Database
 from engine.errors import NotAllowed, WrongInput
 from engine.payments import planning, run
 from engine.payments.agreement import differences, require_agreement
+from engine.payments.signed_content import require_unchanged
 from engine.vault import Vault
 
 
@@ -142,7 +143,7 @@ def test_holding_keeps_money_payable_and_voids_no_signature(database: Database, 
     with database.transaction("lan") as connection:
         run.release(connection, reference, "đã xác minh", builders.AT)
         run_id = connection.execute(text("SELECT run_id FROM engine.payment_run")).scalar_one()
-        run.require_unchanged(connection, run_id)
+        require_unchanged(connection, run_id)
 
 
 def test_a_state_changed_behind_the_ledger_is_noticed(database: Database, vault: Vault, superuser: Engine) -> None:
