@@ -94,11 +94,10 @@ _DIFFERENCES = text(f"""
         FROM reconciliation.suspense u JOIN reconciliation.statement_item i USING (item_id)
         WHERE NOT EXISTS (
             SELECT FROM reconciliation.match m JOIN engine.receipt r USING (match_id) WHERE m.item_id = u.item_id)
-            -- Money of ours from another account of ours is no employer's.
+            -- Money of ours from another account of ours, or what a payee pays back, is no employer's.
             AND NOT EXISTS (
                 SELECT FROM reconciliation.match m JOIN reconciliation.expectation x USING (expectation_id)
-                JOIN engine.own_transfer t USING (reference)
-                WHERE m.item_id = u.item_id AND m.undone_at IS NULL)
+                WHERE m.item_id = u.item_id AND m.undone_at IS NULL AND x.kind IN ('own_transfer', 'repayment'))
             AND NOT EXISTS (
                 SELECT FROM engine.refund q JOIN engine.payment p USING (refund_id)
                 WHERE q.item_id = u.item_id AND p.state NOT IN ('planned', 'cancelled'))

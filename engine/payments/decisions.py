@@ -8,6 +8,7 @@ from engine import audit
 from engine.clock import business_date
 from engine.contributions.suspense import UNALLOCATED
 from engine.errors import NotAllowed
+from engine.payments import repayments
 from engine.payments.payment import UNDO_RETURN, UNDO_SETTLED, Voucher, move
 from engine.payments.settlement import apply_matches, apply_runs
 from ledger import book
@@ -76,6 +77,9 @@ def _reverse(connection: Connection, decided: Decided, at: datetime) -> None:
         return  # on a statement that waits: nothing has been booked
     if found.kind == "bank_fee":
         _reverse_fee(connection, decided, at)
+        return
+    if found.kind == repayments.KIND:
+        repayments.take_back(connection, found.paid[0], decided.decision_id, at)
         return
     if found.kind != "payment":
         raise NotAllowed("a receipt is refunded or allocated anew, a transfer sent back: such a match is not undone")

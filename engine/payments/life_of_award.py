@@ -70,6 +70,11 @@ _EVENTS = {
                     ORDER BY x.version_no DESC LIMIT 1), a.findings) END AS grounds
         FROM engine.overpayment v JOIN engine.payment p USING (payment_id) JOIN engine.award a USING (award_id)
         WHERE a.award_id = ANY(:awards)""",
+    "repaid": """
+        SELECT r.booked_on AS day, a.award_no, NULL AS month, r.amount_vnd,
+            CASE WHEN r.ended_at IS NULL THEN 'booked' ELSE 'taken back' END AS state, to_jsonb(r.evidence) AS grounds
+        FROM engine.repayment r JOIN engine.award a USING (award_id)
+        WHERE a.award_id = ANY(:awards) AND r.approved_at IS NOT NULL""",
     "died": """
         SELECT (lower(v.recorded_during) AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, NULL AS award_no,
             v.happened_on AS month, NULL AS amount_vnd, 'known since this day' AS state,

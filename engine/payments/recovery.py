@@ -12,6 +12,7 @@ The month's expense stays whole: the gross is expensed, what is withheld settles
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -30,11 +31,16 @@ _DUE = """NOT EXISTS (SELECT FROM engine.vital_event v WHERE v.person_id = p.per
 _LIVE = f"p.state <> 'cancelled' AND p.reissued_by IS NULL AND {_DUE}"
 
 _DEBTS = f"""
-    SELECT person_id, sum(owed_vnd)::bigint AS owed_vnd, sum(withheld_vnd)::bigint AS withheld_vnd FROM (
-        SELECT p.person_id, v.amount_vnd AS owed_vnd, 0 AS withheld_vnd
+    SELECT person_id, sum(owed_vnd)::bigint AS owed_vnd, sum(withheld_vnd)::bigint AS withheld_vnd,
+        sum(repaid_vnd)::bigint AS repaid_vnd, sum(owed_vnd - withheld_vnd - repaid_vnd)::bigint AS open_vnd
+    FROM (
+        SELECT p.person_id, v.amount_vnd AS owed_vnd, 0 AS withheld_vnd, 0 AS repaid_vnd
         FROM engine.overpayment v JOIN engine.payment p USING (payment_id) WHERE p.state = 'settled'
-        UNION ALL SELECT p.person_id, 0, d.amount_vnd
-        FROM engine.deduction d JOIN engine.payment p USING (payment_id) WHERE {_LIVE}) each
+        UNION ALL SELECT p.person_id, 0, d.amount_vnd, 0
+        FROM engine.deduction d JOIN engine.payment p USING (payment_id) WHERE {_LIVE}
+        UNION ALL SELECT a.person_id, 0, 0, r.amount_vnd
+        FROM engine.repayment r JOIN engine.award a USING (award_id)
+        WHERE r.approved_at IS NOT NULL AND r.ended_at IS NULL) each
     GROUP BY person_id"""
 
 
@@ -46,7 +52,10 @@ class Debt:
     """The first award of theirs that was overpaid."""
     owed_vnd: int
     withheld_vnd: int
+    repaid_vnd: int
+    """By transfer or in cash."""
     open_vnd: int
+    """Below zero where more was withheld and repaid than turned out to be owed: the payee is to have it back."""
     plan_no: int | None
 
 
@@ -56,12 +65,25 @@ def debts(connection: Connection) -> list[Debt]:
         text(f"""
             SELECT (SELECT min(a.award_no) FROM engine.overpayment v JOIN engine.payment p USING (payment_id)
                     JOIN engine.award a USING (award_id) WHERE p.person_id = d.person_id) AS award_no,
-                   d.owed_vnd, d.withheld_vnd, d.owed_vnd - d.withheld_vnd AS open_vnd, r.plan_no
+                   d.owed_vnd, d.withheld_vnd, d.repaid_vnd, d.open_vnd, r.plan_no
             FROM ({_DEBTS}) d LEFT JOIN engine.recovery_plan r
                 ON r.person_id = d.person_id AND r.approved_at IS NOT NULL AND r.ended_at IS NULL
-            WHERE d.owed_vnd > d.withheld_vnd ORDER BY open_vnd DESC, award_no""")
+            WHERE d.open_vnd <> 0 ORDER BY open_vnd DESC, award_no""")
     )
     return [Debt(**row._asdict()) for row in rows]
+
+
+def open_debt(connection: Connection, person_id: UUID) -> int:
+    """What a payee still owes, in đồng."""
+    open_vnd: int = (
+        connection.scalar(text(f"SELECT open_vnd FROM ({_DEBTS}) d WHERE person_id = :id"), {"id": person_id}) or 0
+    )
+    return open_vnd
+
+
+def lock_debts(connection: Connection) -> None:
+    """Waits for whoever takes from a debt, by withholding or repayment, until they are done: none is taken twice."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('recovery of debts', 0))"))
 
 
 def propose(
@@ -93,9 +115,7 @@ def propose(
     )
     if person_id is None:
         problems.append(f"there is no award {award_no}")
-    elif not connection.scalar(
-        text(f"SELECT owed_vnd > withheld_vnd FROM ({_DEBTS}) d WHERE person_id = :id"), {"id": person_id}
-    ):
+    elif open_debt(connection, person_id) <= 0:
         problems.append(f"the payee of {award_no} owes nothing")
     if problems:
         raise WrongInput(problems)
@@ -168,6 +188,7 @@ def withhold_staged(connection: Connection) -> int:
     A payee's months are taken in their order, until the debt or the plan's months are used up. A payment that is paid
     again withholds what the first one did.
     """
+    lock_debts(connection)
     connection.execute(
         text("""
             UPDATE due SET withheld_vnd = d.amount_vnd, plan_no = d.plan_no FROM engine.deduction d
@@ -186,8 +207,7 @@ _WITHHOLD = f"""
         SELECT payment_id, plan_no, least(most_vnd, open_vnd - coalesce(sum(most_vnd) OVER earlier, 0))::bigint
             AS amount_vnd
         FROM (
-            SELECT e.payment_id, e.entitled_month, r.person_id, r.plan_no, r.months, d.owed_vnd - d.withheld_vnd
-                    AS open_vnd,
+            SELECT e.payment_id, e.entitled_month, r.person_id, r.plan_no, r.months, d.open_vnd,
                 least(e.amount_vnd * r.percent / 100, e.amount_vnd - r.floor_vnd) AS most_vnd,
                 dense_rank() OVER (PARTITION BY r.plan_no ORDER BY e.entitled_month) + (
                     SELECT count(DISTINCT p.entitled_month) FROM engine.deduction d

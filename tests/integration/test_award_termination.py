@@ -55,7 +55,7 @@ def _end(world: Database, month: date) -> TerminationsFollowed:
 def test_what_was_paid_for_later_months_is_recoverable_and_what_is_planned_is_dropped(world: Database) -> None:
     assert _end(world, builders.PERIOD) == TerminationsFollowed(1, 0, 1, 3_000_000)
     with world.transaction() as connection:
-        assert recovery.debts(connection) == [Debt(AWARD, 3_000_000, 0, 3_000_000, None)]
+        assert recovery.debts(connection) == [Debt(AWARD, 3_000_000, 0, 0, 3_000_000, None)]
         assert balance(connection, "beneficiary_receivable").vnd == 3_000_000
         (ended,) = [event for event in life_of_award(connection, AWARD) if event["what"] == "terminated"]
         assert ended["article"] == termination_grounds()[GROUND]["citation"]

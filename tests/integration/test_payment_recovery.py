@@ -93,7 +93,7 @@ def test_each_month_withholds_its_share_until_all_is_recovered(world: Database) 
     plan_no = _plan_recovery(world)
     with world.transaction() as connection:
         expensed = balance(connection, PENSION).vnd
-        assert debts(connection) == [Debt(AWARD, 1_500_000, 0, 1_500_000, plan_no)]
+        assert debts(connection) == [Debt(AWARD, 1_500_000, 0, 0, 1_500_000, plan_no)]
     assert [_pay(world, number).withheld_vnd for number in (1, 2, 3)] == [1_000_000, 500_000, 0]
     with world.transaction() as connection:
         assert [_paid(connection, number) for number in (1, 2, 3)] == [
