@@ -21,9 +21,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from engine import audit
 from engine.awards import tables
 from engine.awards.award import Amount, Award, adjustment_days, decide
+from engine.awards.births import Recorded, apply_births, as_recorded, corrected_births, keep_births
 from engine.awards.claim import Claim, Claimed, month_after
 from engine.awards.facts import replace_history
-from engine.awards.workbook import BENEFIT, CLAIM_NO, read_claims
+from engine.awards.workbook import BENEFIT, CLAIM_NO, DIED, read_claims
 from engine.errors import NotAllowed, NotFound, WrongInput
 from engine.law.calendar import Month
 from engine.law.differences import Difference, Entitlement, compare
@@ -32,7 +33,7 @@ from engine.law.findings import Record
 from engine.law.parameters import Parameters
 from engine.people.bulk import copy_rows
 from engine.people.imported_file import receive
-from engine.people.person import recognise
+from engine.people.person import births_by_personal_id, recognise
 from engine.people.workbook import Problems
 from engine.people.workbook import Row as SheetRow
 from engine.vault import Vault
@@ -65,11 +66,13 @@ def propose_corrections(
     arrival = receive(connection, path, _KIND)
     problems = Problems()
     claims = read_claims(path, decided_on, problems)
-    recognise(connection, vault, ((row, claim.insured) for row, claim in claims))
+    people = _people_on_record(connection, vault, claims)
+    recognise(connection, vault, as_recorded(claims, people))
     problems.refuse_if_any()
     law, proposed = Parameters.load(), []
     for row, claim in claims:
         known = _awards_on_record(connection, claim, row)
+        _require_same_death(connection, claim, people, row)
         if known and claim.benefit is Claimed.RUNNING_PENSION:
             _require_no_later_adjustment(known, row, decided_on, law)
         try:
@@ -78,13 +81,12 @@ def propose_corrections(
             row.problem(CLAIM_NO, f"the law cannot be applied to {claim.claim_no}: {error}")
             continue
         if known and decision.refused_for:
-            row.problem(CLAIM_NO, f"the corrected facts give nothing ({decision.refused_for}): terminate the award")
-        decided = {award.award_no: award for award in decision.awards}
-        if known:
-            for award_no in decided.keys() - known.keys():
-                row.problem(CLAIM_NO, f"{award_no} is no award of this claim yet: it is claimed, not corrected")
+            nothing = f"the corrected facts give nothing ({decision.refused_for})"
+            row.problem(CLAIM_NO, f"{nothing}: claim the month from which they do, or terminate the award")
+        decided = _decided_by_award(known, decision.awards, people, row)
         if len(problems.found) == 0:
             version_no = _write_version(connection, claim, known, evidence, arrival.sha256, at)
+            keep_births(connection, version_no, corrected_births(claim, people))
             for award_no, award in known.items():
                 proposed.append(
                     _write_correction(connection, version_no, award, decided.get(award_no), decided_on, law)
@@ -129,6 +131,7 @@ def approve_correction(connection: Connection, version_no: int, at: datetime) ->
     ).all()
     for correction in corrections:
         _replace_amounts(connection, correction, at)
+    apply_births(connection, version_no)
     replace_history(connection, row.insured_person_id, row.facts.get("history") or [], at)
     audit.record(connection, "correction_approved", f"correction {version_no}", at)
     return [correction.award_no for correction in corrections]
@@ -147,10 +150,56 @@ def corrections_of(connection: Connection, award_no: str) -> list[dict[str, Any]
     return [row._asdict() for row in rows]
 
 
+def _people_on_record(
+    connection: Connection, vault: Vault, claims: Sequence[tuple[SheetRow, Claim]]
+) -> dict[str, Recorded]:
+    """Everybody of the claims whom we know, by personal id."""
+    people = (
+        person
+        for _, claim in claims
+        for person in (claim.insured, claim.claimant, *(relative.person for relative in claim.relatives))
+    )
+    found = births_by_personal_id(connection, vault, {person.personal_id for person in people})
+    return {personal_id: Recorded(*recorded) for personal_id, recorded in found.items()}
+
+
+def _require_same_death(connection: Connection, claim: Claim, people: Mapping[str, Recorded], row: SheetRow) -> None:
+    """On the day of a death hang the payments of every award of the deceased: it is no fact of one claim alone."""
+    insured = people.get(claim.insured.personal_id)
+    if claim.death is None or insured is None:
+        return
+    recorded = connection.scalar(
+        text("""
+            SELECT happened_on FROM engine.vital_event
+            WHERE person_id = :person AND kind = 'death' AND upper_inf(recorded_during)"""),
+        {"person": insured.person_id},
+    )
+    if recorded is not None and recorded != claim.death.on:
+        row.problem(DIED, f"the death is recorded as of {recorded:%d/%m/%Y}")
+
+
+def _decided_by_award(
+    known: Mapping[str, Row[Any]], awards: Sequence[Award], people: Mapping[str, Recorded], row: SheetRow
+) -> dict[str, Award]:
+    """The newly decided awards by the numbers of those on record: by payee and benefit, since places may have moved."""
+    numbers = {(on_record.person_id, on_record.benefit): award_no for award_no, on_record in known.items()}
+    decided = {}
+    for award in awards:
+        payee = people.get(award.payee.personal_id)
+        award_no = numbers.get((payee.person_id, award.benefit)) if payee else None
+        if award_no is not None:
+            decided[award_no] = award
+        elif known:
+            what = f"{award.benefit} of {award.payee.name}"
+            row.problem(CLAIM_NO, f"{what} is no award of this claim yet: it is claimed, not corrected")
+    return decided
+
+
 def _awards_on_record(connection: Connection, claim: Claim, row: SheetRow) -> dict[str, Row[Any]]:
     awards = connection.execute(
         text("""
-            SELECT c.claim_id, c.benefit AS claimed, a.award_id, a.award_no, a.frequency, a.decided_on, a.findings
+            SELECT c.claim_id, c.benefit AS claimed, a.award_id, a.award_no, a.person_id, a.benefit, a.frequency,
+                a.decided_on, a.findings
             FROM engine.claim c JOIN engine.award a USING (claim_id) WHERE c.claim_no = :no ORDER BY a.award_no"""),
         {"no": claim.claim_no},
     ).all()

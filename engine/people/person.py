@@ -176,6 +176,17 @@ def ids_by_personal_id(
     }
 
 
+def births_by_personal_id(
+    connection: Connection, vault: Vault, personal_ids: Iterable[str]
+) -> dict[str, tuple[UUID, date]]:
+    """Id and birth date on record of each known person, by personal id."""
+    prints = {vault.fingerprint("personal_id", number): number for number in personal_ids}
+    return {
+        prints[known.personal_id_fingerprint]: (known.person_id, known.birth_date)
+        for known in _known(connection, list(prints), [])
+    }
+
+
 @cache
 def provinces() -> dict[str, str]:
     """Name by code of the 34 provinces."""
