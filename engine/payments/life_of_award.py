@@ -17,7 +17,8 @@ from engine.errors import NotFound
 _ENDS_WITH_DEATH = "Luật 41/2024/QH15, Điều 75"
 """A pension ends with the pensioner; the month of death is the last one due."""
 
-# Each gives: day, what, award_no, month, amount_vnd, state, grounds (findings, or the words of the ground itself).
+# Each gives: day, what, award_no, month, amount_vnd, state, grounds (findings, or the words of the ground itself), and
+# given_vnd where the findings give another amount than the event's own.
 _EVENTS = {
     "awarded": """
         SELECT a.decided_on AS day, a.award_no, a.starts_on AS month, NULL AS amount_vnd, a.benefit AS state,
@@ -29,9 +30,13 @@ _EVENTS = {
             CASE WHEN w.findings = '[]' THEN a.findings ELSE w.findings END AS grounds
         FROM engine.award_amount w JOIN engine.award a USING (award_id) WHERE a.award_id = ANY(:awards)""",
     "account": """
-        SELECT (lower(o.recorded_during) AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, NULL AS award_no,
+        SELECT (min(lower(o.recorded_during)) AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day,
+            (SELECT string_agg(a.award_no, ' ' ORDER BY a.award_no) FROM engine.award a
+                WHERE a.person_id = o.person_id AND a.award_id = ANY(:awards)) AS award_no,
             NULL AS month, NULL AS amount_vnd, 'valid from ' || lower(o.valid_during) AS state, NULL AS grounds
-        FROM engine.payout_account o WHERE o.person_id = ANY(:people)""",
+        FROM engine.payout_account o WHERE o.person_id = ANY(:people)
+        -- Its end, once another takes its place, is no other account.
+        GROUP BY o.person_id, o.bank_bin, o.account_fingerprint, lower(o.valid_during)""",
     "suspended": """
         SELECT (s.suspended_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day, a.award_no, s.from_month AS month,
             NULL AS amount_vnd, CASE WHEN s.resumed_at IS NULL THEN 'stands' ELSE 'resumed' END AS state,
@@ -49,11 +54,14 @@ _EVENTS = {
         WHERE a.award_id = ANY(:awards) AND v.approved_at IS NOT NULL""",
     "paid": """
         SELECT r.pay_on AS day, a.award_no, p.entitled_month AS month, p.amount_vnd,
-            p.state || coalesce(', again by ' || again.reference, '') AS state,
-            coalesce((SELECT w.findings FROM engine.award_amount w WHERE w.award_id = a.award_id
-                AND w.entitled_during @> p.entitled_month AND w.findings <> '[]'
-                ORDER BY lower(w.recorded_during) DESC LIMIT 1), a.findings) AS grounds
+            concat_ws(', ', p.state, CASE WHEN p.state IN ('returned', 'failed') THEN p.state_reason END,
+                'again by ' || again.reference) AS state,
+            coalesce(nullif(w.findings, '[]'), a.findings) AS grounds, w.amount_vnd AS given_vnd
         FROM engine.payment p JOIN engine.award a USING (award_id) JOIN engine.payment_run r USING (run_id)
+        -- What was believed of the month when it was planned: a part of it, or what plans left of it, was paid.
+        LEFT JOIN LATERAL (SELECT w.findings, w.amount_vnd FROM engine.award_amount w
+            WHERE w.award_id = a.award_id AND w.entitled_during @> p.entitled_month
+            ORDER BY w.recorded_during @> r.planned_at DESC, lower(w.recorded_during) DESC LIMIT 1) w ON true
         LEFT JOIN engine.payment again ON again.payment_id = p.reissued_by
         WHERE a.award_id = ANY(:awards)""",
     "withheld": """
@@ -109,7 +117,7 @@ def life_of_award(connection: Connection, award_no: str) -> list[dict[str, Any]]
                     "month": row.month,
                     "amount_vnd": row.amount_vnd,
                     "state": row.state,
-                    "article": _article(row.grounds, row.amount_vnd),
+                    "article": _article(row.grounds, getattr(row, "given_vnd", row.amount_vnd)),
                 }
             )
     order = {what: place for place, what in enumerate(_EVENTS)}
@@ -124,11 +132,16 @@ def names_award(connection: Connection, reference: str) -> bool:
 
 
 def _article(found: Sequence[dict[str, Any]] | str | None, amount_vnd: int | None) -> str | None:
-    """The article that gives the number: of the last finding with this value, else of the last one."""
+    """The article that gives the number, or where there is none the article by which the award is made."""
     if isinstance(found, str):
         known = {**grounds(), **termination_grounds()}
         return known[found]["citation"] if found in known else found
     if not found:
         return None
-    giving = [finding for finding in found if finding["value"] == amount_vnd] or list(found)
-    return str(giving[-1]["article"]["vi"])
+    if amount_vnd is None:
+        # What is awarded rests on the last condition that the law found met.
+        met = [finding for finding in found if finding["value"] is True]
+        return str((met or found)[-1]["article"]["vi"])
+    # The first that gives it: later ones may leave it as it is, such as a minimum that it reaches anyway.
+    giving = next((finding for finding in found if finding["value"] == amount_vnd), found[-1])
+    return str(giving["article"]["vi"])

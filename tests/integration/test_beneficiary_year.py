@@ -209,6 +209,16 @@ def test_a_year_of_one_beneficiary_is_one_page_and_every_number_has_its_article(
     assert ("recoverable", "QĐ-HS-1", date(2026, 10, 1), "payee_had_died") in told
     assert ("paid", "QĐ-HS-2", date(2026, 11, 1), "settled") in told
     assert ("paid", "QĐ-HS-3-1", date(2026, 11, 1), "settled") in told
+    by_law = {event["article"] for event in page if event["what"] == "paid" and event["award"] == "QĐ-HS-1"}
+    assert by_law == {"khoản 1 Điều 66 Luật 41/2024/QH15", "Điều 2 Nghị định 162/2026/NĐ-CP"}
+    (back,) = [event["state"] for event in page if event["state"].startswith("returned")]
+    assert back.startswith("returned, AC04, again by PN")
+    # One for each account that was valid from a day of its own, the last two of the survivors.
+    assert [event["award"] for event in page if event["what"] == "account"] == [
+        *["QĐ-HS-1"] * 3,
+        "QĐ-HS-2",
+        "QĐ-HS-3-1",
+    ]
     assert [event["day"] for event in page] == sorted(event["day"] for event in page)
     numbers = str(page)
     for secret in (BINH.personal_id, BINH.insured_number, "1021000000017", BINH.name):
