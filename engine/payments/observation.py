@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, text
 
 from engine.clock import business_date
 from engine.payments.payment import FAIL, HOLD, TRY_AGAIN, Transition, Voucher, move
+from engine.payments.reported_deaths import follow_reported_deaths
 from gateways.contract import InstructionStatus, Outcome, StatusReport
 from reconciliation import expectations
 
@@ -164,6 +165,8 @@ def _fail_one(connection: Connection, attempt: Row[Any], code: str, observation_
         code=code,
     )
     expectations.withdraw(connection, "SELECT :reference", {"reference": attempt.reference})
+    told = "SELECT CAST(:payment_id AS uuid) AS payment_id, CAST(:code AS text) AS reason"
+    follow_reported_deaths(connection, told, at, payment_id=attempt.payment_id, code=code)
 
 
 def _contradicted(connection: Connection, attempt: Row[Any], says: str, at: datetime) -> None:
@@ -320,6 +323,7 @@ def _apply_observed(
     for transition, again in ((FAIL, False), (TRY_AGAIN, True)):
         _move_failed(connection, transition, again, batch.message_id, observation_id, at)
     withdraw_expectations(connection, batch_id)
+    follow_reported_deaths(connection, "SELECT payment_id, reason FROM newly_failed", at)
 
 
 def _move_failed(
