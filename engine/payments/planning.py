@@ -3,7 +3,7 @@
 Both ways stage what is to be paid and write it in one statement; nothing is planned payee by payee.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -37,6 +37,24 @@ _COVERED = text("""
     GROUP BY p.award_id""").columns(column("award_id"), column("parts", Integer), column("covered_vnd", BigInteger))
 
 
+# A pension that was taken over was paid before by whoever had it.
+_EARLIER_OPEN = text(f"""
+    SELECT count(*) AS months, min(p.entitled_month) AS first_month FROM (
+        SELECT a.award_id, a.person_id, m::date AS entitled_month
+        FROM engine.award a JOIN engine.claim c USING (claim_id) JOIN engine.award_amount w USING (award_id)
+        CROSS JOIN LATERAL generate_series(lower(w.entitled_during)::timestamp,
+            least(upper(w.entitled_during), CAST(:period AS date))::timestamp - interval '1 month',
+            interval '1 month') m
+        WHERE a.frequency = 'monthly' AND c.benefit <> 'running_pension' AND upper_inf(w.recorded_during)
+            AND a.recorded_at > CAST(:at AS timestamptz) - interval '6 months') p
+    WHERE NOT {STANDS} AND NOT EXISTS (
+            SELECT FROM engine.payment q WHERE q.award_id = p.award_id AND q.entitled_month = p.entitled_month
+                AND q.state <> 'cancelled')
+        AND NOT EXISTS (
+            SELECT FROM engine.vital_event v WHERE v.person_id = p.person_id AND v.kind = 'death'
+                AND upper_inf(v.recorded_during) AND v.happened_on < p.entitled_month)""")
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
     run_code: str
@@ -51,6 +69,11 @@ class PlannedRun:
     """Of what is due, withheld by recovery plans; amount_vnd is what goes out."""
     authority_ended: int = 0
     """Of those left out, payees of a proxy or guardian whose authority has ended by the day of payment."""
+    earlier_open: int = 0
+    """Months before the run's that are due by awards of the last half-year and that no run has paid or planned: what
+    is awarded late is due since its first month, and planned by naming that month (`--period`, `--through`)."""
+    earliest_open: date | None = None
+    """The first of these months."""
 
 
 def plan(
@@ -84,7 +107,8 @@ def plan(
     if planned is None:
         months = f"{period:%Y-%m}" if last == period else f"{period:%Y-%m} to {last:%Y-%m}"
         raise WrongInput([f"nothing is due for {months} that no run covers yet"])
-    return planned
+    earlier = connection.execute(_EARLIER_OPEN, {"period": period, "at": at}).one()
+    return replace(planned, earlier_open=earlier.months, earliest_open=earlier.first_month)
 
 
 def plan_reissues(

@@ -168,11 +168,16 @@ def test_two_months_paid_together_are_two_payments_of_one_run(world: Database) -
         planning.plan(connection, builders.PERIOD, DECEMBER, "simbank", frozenset(), LATER, through=date(2027, 1, 1))
 
 
-def test_months_that_were_missed_are_planned_with_the_next(world: Database, vault: Vault) -> None:
+def test_months_that_were_missed_are_told_and_planned_with_the_next(world: Database, vault: Vault) -> None:
     with world.transaction("lan") as connection:
         builders.add_payee(connection, vault, 9, builders.Payee("1021000000097", 4_000_000))
+        # Of December alone October of all seven is missing, and November of the new one.
+        december = planning.plan(connection, DECEMBER, DECEMBER, "simbank", frozenset(), LATER)
+        assert (december.earlier_open, december.earliest_open) == (7 + 1, date(2026, 10, 1))
+        run.cancel(connection, december.run_code, "cả các tháng trước", LATER)
+    with world.transaction("lan") as connection:
         planned = planning.plan(
             connection, date(2026, 10, 1), DECEMBER, "simbank", frozenset(), LATER, through=DECEMBER
         )
     # October for all seven, November for the new one, December for all.
-    assert planned.payments == 7 + 1 + 7
+    assert (planned.payments, planned.earlier_open, planned.earliest_open) == (7 + 1 + 7, 0, None)
