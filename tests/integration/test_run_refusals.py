@@ -141,6 +141,46 @@ def test_what_is_edited_after_the_last_signature_is_not_sent_and_a_case_says_why
     )
 
 
+_AMOUNT_AND_SHARD = (
+    "UPDATE engine.payment SET amount_vnd = amount_vnd + 1 WHERE payment_no = 2",
+    f"""UPDATE engine.run_shard s SET content_hash = now.content_hash FROM ({SHARD_HASHES.format(shards="")}) now
+        WHERE now.run_id = s.run_id AND now.shard = s.shard""",
+)
+_ANOTHERS_NUMBER = (
+    """UPDATE engine.payout_account o SET account_ciphertext = other.account_ciphertext
+       FROM engine.payment p, engine.payment q JOIN engine.payout_account other USING (payout_account_id)
+       WHERE o.payout_account_id = p.payout_account_id AND p.payment_no = 2 AND q.payment_no = 1""",
+)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "refusal"),
+    [
+        (_AMOUNT_AND_SHARD, "only 0 of 3 signatures cover the shards of the run as they stand"),
+        (
+            _ANOTHERS_NUMBER,
+            "a stored account number does not match the fingerprint that was approved; nothing was sent",
+        ),
+    ],
+    ids=["an amount with its shard's hash", "another's account number"],
+)
+def test_what_a_superuser_makes_agree_in_part_is_not_sent(
+    submitted: Database, vault: Vault, superuser: Engine, tmp_path: Path, by_hand: tuple[str, ...], refusal: str
+) -> None:
+    for person in ("minh", "hoa"):
+        _approve(submitted, person)
+    with superuser.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        run_id = connection.scalar(text("SELECT run_id FROM engine.payment_run"))
+        for statement in by_hand:
+            values = {"run_id": run_id} if ":run_id" in statement else {}
+            assert connection.execute(text(statement), values).rowcount == 1
+    installation = Installation(Settings(tmp_path, None, None, None), submitted)
+    ensure_key(installation.signing_key("simbank"))
+    builders.dispatch_run(installation)
+    assert _refused_at_the_batch(installation, vault) == refusal
+
+
 _SLIPPED_IN = (
     """INSERT INTO engine.payment (reference, run_id, shard, award_id, person_id, payout_account_id, gateway,
            entitled_month, part, benefit, fund, purpose, law_version, amount_vnd)
