@@ -40,6 +40,18 @@ def put(connection: Connection, actor: str, subject: str, delay_seconds: int = 0
     )
 
 
+def put_once(connection: Connection, actor: str, subject: str) -> None:
+    """Puts a message in unless one of the same kind about the same subject is open."""
+    still_open = connection.scalar(
+        text(
+            "SELECT EXISTS (SELECT FROM engine.outbox WHERE actor = :actor AND subject = :subject AND done_at IS NULL)"
+        ),
+        {"actor": actor, "subject": subject},
+    )
+    if not still_open:
+        put(connection, actor, subject)
+
+
 def offer(connection: Connection, limit: int) -> list[Offer]:
     """Leases messages that are due and that nobody holds, as long as no more than `limit` are leased and not done.
 

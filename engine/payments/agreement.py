@@ -23,7 +23,9 @@ again AS (
     SELECT p.fund, r.run_code AS run, p.amount_vnd
     FROM engine.payment o JOIN engine.payment p ON p.payment_id = o.reissued_by
     JOIN engine.payment_run r ON r.run_id = p.run_id
-    WHERE o.state = 'returned' AND p.state NOT IN ('planned', 'cancelled')),
+    WHERE o.state = 'returned' AND (p.state NOT IN ('planned', 'cancelled') OR p.state = 'cancelled'
+        -- It came back as well, and was given up then.
+        AND EXISTS (SELECT FROM engine.attempt t WHERE t.payment_id = p.payment_id AND t.state = 'returned'))),
 states AS (
     SELECT account, fund, run, sum(amount_vnd)::bigint AS amount_vnd FROM (
     SELECT CASE WHEN p.state = 'in_transit' THEN 'in_transit.' || p.gateway

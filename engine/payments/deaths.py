@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from engine import audit
 from engine.clock import business_date
 from engine.payments.overpayments import book_overpayments
-from engine.payments.payment import DROP, HOLD, TAKE_BACK_RETURNED, Transition, Voucher, move
+from engine.payments.payment import DROP, HOLD, TAKE_BACK_RETURNED, Transition, Voucher, free_for_reissue, move
 from engine.payments.recovery import follow_deductions
 from engine.people.imported_file import keep, receive
 from engine.people.person import NAME, PERSONAL_ID, PERSONAL_ID_DIGITS, ids_by_personal_id
@@ -28,7 +28,14 @@ DIED_ON = "Ngày chết"
 DEATHS = Sheet("Báo tử", required=(PERSONAL_ID, NAME, DIED_ON))
 
 _KIND = "death"
-_REASON = "payee_has_died"
+PAYEE_HAS_DIED = "payee_has_died"
+"""Why a payment is held, or was cancelled."""
+
+AFTER_DEATH = """p.benefit IN ('pension', 'survivor_allowance') AND EXISTS (
+    SELECT FROM engine.vital_event v WHERE v.person_id = p.person_id AND v.kind = 'death'
+        AND upper_inf(v.recorded_during) AND p.entitled_month > v.happened_on)"""
+"""SQL: whether a payment `p` is of a monthly benefit for a month after the month of death."""
+_NOT_DUE = f"SELECT p.* FROM engine.payment p WHERE {AFTER_DEATH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,7 @@ def import_deaths(connection: Connection, vault: Vault, path: Path, at: datetime
 def follow_deaths(connection: Connection, at: datetime) -> DeathsFollowed:
     """Brings payments into line with the deaths on record. Again changes nothing."""
     dropped = _move(connection, DROP, at)
-    connection.execute(
-        text("""
-            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
-            WHERE o.reissued_by = p.payment_id AND p.state = 'cancelled'""")
-    )
+    free_for_reissue(connection)
     connection.execute(
         text(f"""
             UPDATE engine.attempt t SET state = 'failed', code = 'HELD'
@@ -157,13 +160,6 @@ def _read(connection: Connection, vault: Vault, path: Path, at: datetime) -> tup
     return deaths, len(seen) - len(deaths)
 
 
-# Payments of monthly benefits for a month after the month of death.
-_NOT_DUE = """
-    SELECT p.* FROM engine.payment p JOIN engine.vital_event v USING (person_id)
-    WHERE v.kind = 'death' AND upper_inf(v.recorded_during) AND p.entitled_month > v.happened_on
-        AND p.benefit IN ('pension', 'survivor_allowance')"""
-
-
 # Of what has arrived for such a month, all that is not known to be recoverable already.
 _ARRIVED = f"""
     SELECT payment_id, amount_vnd FROM (
@@ -175,7 +171,7 @@ _ARRIVED = f"""
 
 def _move(connection: Connection, transition: Transition, at: datetime) -> int:
     """Moves what is not due and stands at the transition's source; the first reference names the entry for ever."""
-    chosen = f"SELECT payment_id, '{_REASON}' AS reason FROM ({_NOT_DUE}) n WHERE state = :source"
+    chosen = f"SELECT payment_id, '{PAYEE_HAS_DIED}' AS reason FROM ({_NOT_DUE}) n WHERE state = :source"
     if transition is TAKE_BACK_RETURNED:
         chosen += " AND reissued_by IS NULL"
     found = connection.execute(
@@ -206,7 +202,7 @@ def _end_plans(connection: Connection, at: datetime) -> None:
     """A recovery plan ends with the payee; what is open stays recoverable from whoever has the money."""
     connection.execute(
         text(f"""
-            UPDATE engine.recovery_plan r SET ended_at = :at, ended_by = 'death', end_reason = '{_REASON}'
+            UPDATE engine.recovery_plan r SET ended_at = :at, ended_by = 'death', end_reason = '{PAYEE_HAS_DIED}'
             WHERE r.ended_at IS NULL AND EXISTS (SELECT FROM engine.vital_event v WHERE v.person_id = r.person_id
                 AND v.kind = 'death' AND upper_inf(v.recorded_during))"""),
         {"at": at},

@@ -32,7 +32,9 @@ from engine.payments.batch import INQUIRE_BATCH, dispatch
 from engine.payments.observation import Source
 from engine.payments.outgoing import PAUSED_SECONDS, expect_debits, lock_batch, may_send, open_account, remittance
 from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
+from engine.payments.run import cancel_what_came_back
 from engine.payments.signed_content import require_signed, require_unchanged
+from engine.payments.undue import hold_undue
 from engine.vault import Vault
 from gateways.contract import BatchOrder, CategoryPurpose, Gateway, Instruction, Outcome, Rail, StatusReport
 from gateways.errors import BadBatch
@@ -64,9 +66,14 @@ def send_batch(sender: Sender, message_id: int, batch_id: UUID, at: datetime) ->
         if batch.state != "ready":
             outbox.finish(connection, message_id)
             return
+        if batch.run_state == "cancelled":
+            observation.fail_batch(connection, batch_id, Source.ANSWER, "CANCELLED", at)
+            outbox.finish(connection, message_id)
+            return
         if not may_send(connection, batch.gateway, batch.run_id):
             outbox.postpone(connection, message_id, PAUSED_SECONDS)
             return
+        hold_undue(connection, batch_id, at)
         try:
             content = _write_file(sender, connection, batch)
         except (NotAllowed, DoesNotHold, BadBatch) as error:
@@ -234,6 +241,7 @@ def _take_back(connection: Connection, batch_id: UUID, code: str, at: datetime) 
     )
     observation.withdraw_expectations(connection, batch_id)
     observation.note_batch(connection, batch_id, Source.ANSWER, "ready", code, at)
+    cancel_what_came_back(connection, batch.run_id, at)
 
 
 def _resolve_not_found(
@@ -249,8 +257,10 @@ def _resolve_not_found(
                        AND s.state = 'accepted' AND s.to_on >= :execution_on)
                AND NOT EXISTS (SELECT FROM reconciliation.statement s WHERE s.own_account_id = :account
                        AND s.state <> 'accepted' AND s.from_on <= :execution_on)
+               -- What was held or cancelled before the file was sealed is not in it.
                AND NOT EXISTS (SELECT FROM engine.attempt t JOIN engine.payment p USING (payment_id)
-                       WHERE t.batch_id = :batch_id AND p.state <> 'in_transit')"""),
+                       WHERE t.batch_id = :batch_id AND p.state <> 'in_transit'
+                           AND NOT (t.state = 'failed' AND t.code IN ('HELD', 'CANCELLED')))"""),
         {"account": batch.own_account_id, "execution_on": batch.execution_on, "batch_id": batch.batch_id},
     )
     if at - batch.sent_at <= grace or not covered:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, text
 
 from engine.clock import business_date
 from engine.payments.payment import FAIL, HOLD, TRY_AGAIN, Transition, Voucher, move
-from engine.payments.reported_deaths import follow_reported_deaths
+from engine.payments.run import cancel_what_came_back
 from gateways.contract import InstructionStatus, Outcome, StatusReport
 from reconciliation import expectations
 
@@ -107,14 +107,14 @@ def observe_attempt(
 ) -> None:
     """Applies one piece of news about one attempt that was sent by a call of its own.
 
-    Where a file waits for news of a higher rank, here a final word of any rank counts: a callback that was verified
-    tells more than an inquiry that said "in work" before it. What contradicts a final word opens a case, and keeps
+    Where a batch needs an inquiry or more, here a final word of any rank counts: a callback that was verified tells
+    more than an inquiry that said "in work" before it. What contradicts a final word opens a case, and keeps
     back a payment that would go again.
     """
     attempt = connection.execute(
         text("""
             SELECT t.attempt_id, t.batch_id, t.payment_id, t.instruction_id, t.state, t.rank, p.reference,
-                   p.state AS payment_state, b.gateway
+                   p.state AS payment_state, p.run_id, b.gateway
             FROM engine.attempt t JOIN engine.payment p USING (payment_id) JOIN engine.batch b USING (batch_id)
             WHERE t.attempt_id = :attempt_id FOR UPDATE OF t, p"""),
         {"attempt_id": attempt_id},
@@ -165,8 +165,8 @@ def _fail_one(connection: Connection, attempt: Row[Any], code: str, observation_
         code=code,
     )
     expectations.withdraw(connection, "SELECT :reference", {"reference": attempt.reference})
-    told = "SELECT CAST(:payment_id AS uuid) AS payment_id, CAST(:code AS text) AS reason"
-    follow_reported_deaths(connection, told, at, payment_id=attempt.payment_id, code=code)
+    if transition is TRY_AGAIN:
+        cancel_what_came_back(connection, attempt.run_id, at)
 
 
 def _contradicted(connection: Connection, attempt: Row[Any], says: str, at: datetime) -> None:
@@ -287,7 +287,12 @@ def _apply_observed(
     *,
     everything_again: bool,
 ) -> None:
-    parameters: dict[str, Any] = {"batch_id": batch_id, "rank": source, "again": _TRY_AGAIN_CODES}
+    parameters: dict[str, Any] = {
+        "batch_id": batch_id,
+        "rank": source,
+        "inquiry": Source.INQUIRY,
+        "again": _TRY_AGAIN_CODES,
+    }
     contradictions = connection.execute(
         text("""
             SELECT p.reference, t.state AS said, o.state AS says
@@ -309,7 +314,9 @@ def _apply_observed(
             WITH changed AS (
                 UPDATE engine.attempt t SET state = o.state, code = o.code, rank = :rank
                 FROM observed o JOIN engine.payment p USING (reference)
-                WHERE t.payment_id = p.payment_id AND t.batch_id = :batch_id AND t.rank <= :rank
+                WHERE t.payment_id = p.payment_id AND t.batch_id = :batch_id
+                  -- "In work" in a file, however late it is read, does not outweigh the end that an inquiry tells.
+                  AND (t.rank <= :rank OR :rank >= :inquiry AND o.state IN ('success', 'failed'))
                   AND t.state IN ('ready', 'sending', 'pending', 'unknown')
                 RETURNING t.payment_id, t.state, t.code)
             INSERT INTO newly_failed
@@ -318,12 +325,13 @@ def _apply_observed(
         parameters | {"everything_again": everything_again},
     )
     batch = connection.execute(
-        text("SELECT message_id, execution_on FROM engine.batch WHERE batch_id = :batch_id"), parameters
+        text("SELECT message_id, run_id FROM engine.batch WHERE batch_id = :batch_id"), parameters
     ).one()
     for transition, again in ((FAIL, False), (TRY_AGAIN, True)):
         _move_failed(connection, transition, again, batch.message_id, observation_id, at)
     withdraw_expectations(connection, batch_id)
-    follow_reported_deaths(connection, "SELECT payment_id, reason FROM newly_failed", at)
+    if connection.scalar(text("SELECT EXISTS (SELECT FROM newly_failed WHERE again)")):
+        cancel_what_came_back(connection, batch.run_id, at)
 
 
 def _move_failed(

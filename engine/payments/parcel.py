@@ -73,12 +73,17 @@ def payout(sender: SingleSender, row: Row[Any], receiver: Receiver) -> Payout:
 
 
 def settle_state(connection: Connection, batch: Row[Any], source: Source, at: datetime) -> bool:
-    """Gives a parcel the state that its attempts make; True when the end of every one is known."""
+    """Gives a parcel the state that its attempts make; True when the end of every one that was called is known.
+
+    One of which a part waits to be called stays as it is.
+    """
     states = set(
         connection.scalars(
             text("SELECT DISTINCT state FROM engine.attempt WHERE batch_id = :batch_id"), {"batch_id": batch.batch_id}
         )
     )
+    if batch.state == "ready":
+        return states.isdisjoint({"unknown", "pending"})
     state = "unknown" if "unknown" in states else "accepted" if "pending" in states else "answered"
     if state != batch.state:
         observation.note_parcel(connection, batch.batch_id, source, state, "PARCEL", at)

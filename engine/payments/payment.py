@@ -78,6 +78,20 @@ TRANSITIONS = (
 )
 
 
+def free_for_reissue(connection: Connection) -> None:
+    """What was to be paid again by a payment that is cancelled may be paid again by another one.
+
+    Unless that one had gone out and come back, and was given up then: the money of both has found its end.
+    """
+    connection.execute(
+        text("""
+            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
+            WHERE o.reissued_by = p.payment_id AND p.state = 'cancelled' AND p.reissued_by IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM engine.attempt t WHERE t.payment_id = p.payment_id AND t.state = 'returned')""")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Voucher:
     """What a journal entry of payments stands on: its key for ever, its document, its date, when it is recorded."""

@@ -20,7 +20,7 @@ from engine import audit
 from engine.clock import business_date
 from engine.errors import NotAllowed, NotFound, WrongInput
 from engine.payments.notifications import note_news
-from engine.payments.payment import DROP, HOLD, Transition, Voucher, move
+from engine.payments.payment import DROP, HOLD, Transition, Voucher, free_for_reissue, move
 from engine.people.accounts import Account, Change, bank_problem, change_accounts, number_problem
 from engine.people.imported_file import keep, receive
 from engine.people.receivers import Mandate, Receiver, read_mandates, takes_effect_on
@@ -213,12 +213,7 @@ def follow_ended(connection: Connection, paid_on: date, at: datetime) -> tuple[i
         {"paid_on": paid_on},
     )
     dropped, held = (_stop(connection, transition, paid_on, at) for transition in (DROP, HOLD))
-    connection.execute(
-        text("""
-            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
-            WHERE o.reissued_by = p.payment_id AND p.state = 'cancelled' AND p.state_reason = :reason"""),
-        {"reason": AUTHORITY_ENDED},
-    )
+    free_for_reissue(connection)
     if dropped or held:
         audit.record(connection, "authorities_followed", paid_on.isoformat(), at, dropped=dropped, held=held)
     return dropped, held

@@ -24,6 +24,7 @@ from engine.payments.payment import (
     TAKE_BACK,
     Transition,
     Voucher,
+    free_for_reissue,
     move,
 )
 from engine.payments.recovery import follow_deductions
@@ -103,12 +104,7 @@ def withdraw(connection: Connection, reference: str, reason: str, at: datetime) 
     """Hủy một khoản: cancels one held payment; its award's month is due again unless something else forbids it."""
     require_role(connection, "a held payment is cancelled by an approver or authoriser")
     _move_one(connection, CANCEL_HELD, reference, reason, at)
-    connection.execute(
-        text("""
-            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
-            WHERE o.reissued_by = p.payment_id AND p.reference = :reference"""),
-        {"reference": reference},
-    )
+    free_for_reissue(connection)
     follow_deductions(connection, at)
 
 
@@ -136,25 +132,20 @@ def cancel(connection: Connection, run_code: str, reason: str, at: datetime) -> 
     """
     run_id = _lock(connection, run_code, "planned", "submitted", "approved", "stopped")
     _require_checker(connection, run_id)
-    connection.execute(
-        text("""
-            UPDATE engine.attempt t SET state = 'failed', code = 'CANCELLED' FROM engine.payment p
-            WHERE p.payment_id = t.payment_id AND p.run_id = :run_id AND t.state = 'ready'"""),
-        {"run_id": run_id},
-    )
-    cancelled = 0
-    for transition in (DROP, CANCEL, CANCEL_HELD):
-        cancelled += _cancel(connection, run_id, run_code, transition, reason, at)
-    connection.execute(
-        text("""
-            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
-            WHERE o.reissued_by = p.payment_id AND p.run_id = :run_id AND p.state = 'cancelled'"""),
-        {"run_id": run_id},
-    )
-    follow_deductions(connection, at)
+    cancelled = _cancel_payments(connection, run_id, run_code, reason, at)
     _set_state(connection, run_id, "cancelled")
     audit.record(connection, "cancelled", run_code, at, payments=cancelled, reason=reason)
     return cancelled
+
+
+def cancel_what_came_back(connection: Connection, run_id: UUID, at: datetime) -> None:
+    """Of a cancelled run nothing stays payable: what was on its way then, and was never taken, is cancelled as well."""
+    row = connection.execute(
+        text("SELECT run_code, state FROM engine.payment_run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run_id}
+    ).one()
+    if row.state == "cancelled":
+        cancelled = _cancel_payments(connection, run_id, row.run_code, "its run was cancelled", at)
+        audit.record(connection, "cancelled_later", row.run_code, at, payments=cancelled)
 
 
 def send_back(connection: Connection, run_code: str, reason: str, at: datetime) -> int:
@@ -274,22 +265,45 @@ def require_role(connection: Connection, refusal: str) -> None:
         raise NotAllowed(refusal)
 
 
+def _cancel_payments(connection: Connection, run_id: UUID, run_code: str, reason: str, at: datetime) -> int:
+    """Cancels what of a run is not with a bank; of a parcel that is on its way, what was not called yet comes back."""
+    connection.execute(
+        text("""
+            UPDATE engine.attempt t SET state = 'failed', code = 'CANCELLED' FROM engine.payment p
+            WHERE p.payment_id = t.payment_id AND p.run_id = :run_id AND t.state = 'ready'
+                AND p.state <> 'in_transit'"""),
+        {"run_id": run_id},
+    )
+    cancelled = 0
+    for transition in (DROP, CANCEL, CANCEL_HELD):
+        cancelled += _cancel(connection, run_id, run_code, transition, reason, at)
+    free_for_reissue(connection)
+    follow_deductions(connection, at)
+    return cancelled
+
+
 def _cancel(
     connection: Connection, run_id: UUID, run_code: str, transition: Transition, reason: str, at: datetime
 ) -> int:
     parameters = {"run_id": run_id, "from_state": transition.source.value, "why": reason}
-    count: int = connection.execute(
-        text("SELECT count(*) FROM engine.payment WHERE run_id = :run_id AND state = :from_state"), parameters
-    ).scalar_one()
+    found = connection.execute(
+        text("""
+            SELECT count(*) AS payments, min(payment_no) AS first FROM engine.payment
+            WHERE run_id = :run_id AND state = :from_state"""),
+        parameters,
+    ).one()
+    # A payment is cancelled once, so its number makes the key of the voucher the only one of its kind.
+    key = f"run:{run_code}:cancelled:{transition.source}:{found.first}"
     move(
         connection,
         transition,
-        Voucher(f"run:{run_code}:cancelled:{transition.source}", f"run {run_code}", business_date(at), at),
+        Voucher(key, f"run {run_code}", business_date(at), at),
         chosen="SELECT payment_id, :why AS reason FROM engine.payment WHERE run_id = :run_id AND state = :from_state",
-        expected=count,
+        expected=found.payments,
         **parameters,
     )
-    return count
+    payments: int = found.payments
+    return payments
 
 
 def _make_payable(connection: Connection, run_id: UUID, run_code: str, at: datetime) -> None:
@@ -333,6 +347,26 @@ def _take_back_failed(connection: Connection, run_id: UUID, run_code: str, pay_o
         expected=failed,
         run_id=run_id,
     )
+    _skip_failed(connection, run_id)
+
+
+def _skip_failed(connection: Connection, run_id: UUID) -> None:
+    """What came back, and failed when it was paid again, is paid again by this run: out of the money that came back."""
+    chains = connection.execute(
+        text("""
+            SELECT o.payment_id AS returned, p.payment_id AS failed, q.payment_id AS again
+            FROM engine.payment q JOIN engine.payment p ON p.reissued_by = q.payment_id
+            JOIN engine.payment o ON o.reissued_by = p.payment_id
+            WHERE q.run_id = :run_id AND p.state = 'cancelled' AND o.state = 'returned'"""),
+        {"run_id": run_id},
+    ).all()
+    for chain in chains:
+        connection.execute(
+            text("UPDATE engine.payment SET reissued_by = NULL WHERE payment_id = :failed"), chain._asdict()
+        )
+        connection.execute(
+            text("UPDATE engine.payment SET reissued_by = :again WHERE payment_id = :returned"), chain._asdict()
+        )
 
 
 def _close_returned(connection: Connection, run_id: UUID, run_code: str, at: datetime) -> None:

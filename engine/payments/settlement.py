@@ -22,7 +22,6 @@ from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.deaths import follow_deaths
 from engine.payments.own_transfers import book_transfers
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
-from engine.payments.reported_deaths import follow_reported_deaths
 from engine.vault import Vault
 from ledger import book
 from ledger.accounts import open_account
@@ -123,8 +122,6 @@ def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:
     fees_vnd = _book_fees(connection, run_id, at)
     _mark_attempts(connection, at)
     follow_deaths(connection, at)
-    told = "SELECT p.payment_id, m.reason FROM proven m JOIN engine.payment p USING (reference) WHERE m.returned"
-    follow_reported_deaths(connection, told, at)
     notifications.note_settled(connection, at)
     return Applied(settled, returned, receipts, fees_vnd)
 
@@ -245,9 +242,12 @@ def _inquire_unanswered(connection: Connection) -> None:
     """
     rows = connection.execute(
         text("""
-            UPDATE engine.batch b SET inquiries = 0 WHERE b.state IN ('unknown', 'accepted') AND NOT EXISTS (
-                SELECT FROM engine.outbox o
-                WHERE o.actor = :actor AND o.subject = b.batch_id::text AND o.done_at IS NULL)
+            UPDATE engine.batch b SET inquiries = 0
+            WHERE (b.state IN ('unknown', 'accepted') OR b.state = 'ready' AND EXISTS (
+                    SELECT FROM engine.attempt t WHERE t.batch_id = b.batch_id AND t.state IN ('pending', 'unknown')))
+                AND NOT EXISTS (
+                    SELECT FROM engine.outbox o
+                    WHERE o.actor = :actor AND o.subject = b.batch_id::text AND o.done_at IS NULL)
             RETURNING b.batch_id"""),
         {"actor": INQUIRE_BATCH},
     ).all()

@@ -29,7 +29,9 @@ from engine.payments.observation import Source
 from engine.payments.outgoing import PAUSED_SECONDS, expect_debits, lock_batch, may_send
 from engine.payments.parcel import Due, SingleSender, asked, payout, rows, settle_state
 from engine.payments.payment import SEND, TRY_AGAIN, Voucher, move
+from engine.payments.run import cancel_what_came_back
 from engine.payments.signed_content import require_signed, require_unchanged
+from engine.payments.undue import hold_undue
 from gateways.contract import Outcome
 from gateways.errors import Ambiguous, BadBatch, NotSent
 from gateways.online import Asking, Call, Finder, OnlineAnswer
@@ -55,6 +57,7 @@ def send_parcel(sender: SingleSender, message_id: int, batch_id: UUID, at: datet
         if not may_send(connection, batch.gateway, batch.run_id):
             if batch.state == "sending":
                 _interrupted(connection, batch_id, at)
+            if batch.state == "sending" or batch.run_state == "cancelled":
                 _end(connection, batch_id, message_id, at, paused=True)
             else:
                 outbox.postpone(connection, message_id, PAUSED_SECONDS)
@@ -76,10 +79,11 @@ def send_parcel(sender: SingleSender, message_id: int, batch_id: UUID, at: datet
 
 
 def _take_up(connection: Connection, batch: Row[Any], at: datetime) -> bool:
-    """Seals a parcel that waits, or goes on with one whose worker died; False if nothing of it is left to send."""
+    """Seals what is left of a parcel, also of one whose worker died; False if nothing of it is left to send."""
     if batch.state == "sending":
         _interrupted(connection, batch.batch_id, at)
-        return True
+        _take_back(connection, batch, at)
+    hold_undue(connection, batch.batch_id, at)
     shards = connection.scalars(
         text(f"SELECT DISTINCT p.shard {_WAITING} ORDER BY p.shard"), {"batch_id": batch.batch_id}
     ).all()
@@ -222,26 +226,38 @@ def _not_called(connection: Connection, row: Row[Any], answer: OnlineAnswer, at:
 def _end(connection: Connection, batch_id: UUID, message_id: int, at: datetime, *, paused: bool) -> None:
     """The end of a pass over a parcel: the money of what was not taken is payable again, the rest is inquired about."""
     batch = lock_batch(connection, batch_id)
-    left = connection.execute(text(f"SELECT count(*) AS payments {_LEFT}"), {"batch_id": batch_id}).scalar_one()
+    left = _take_back(connection, batch, at)
+    over = not left or batch.run_state == "cancelled"
+    if not over and (paused or batch.sends <= len(_REFUSED_SECONDS)):
+        observation.note_parcel(connection, batch_id, Source.ANSWER, "ready", "PAUSED" if paused else "REFUSED", at)
+        outbox.postpone(connection, message_id, PAUSED_SECONDS if paused else _REFUSED_SECONDS[batch.sends - 1])
+        # However long the others wait, what was called is asked about.
+        if not settle_state(connection, lock_batch(connection, batch_id), Source.ANSWER, at):
+            outbox.put_once(connection, INQUIRE_BATCH, str(batch_id))
+        return
+    if not over:
+        problem = f"{left} payouts were refused every time; look why, and dispatch again"
+        observation.open_case(connection, batch.message_id, problem, at)
+    _close(connection, batch, "REFUSED", at)
+    outbox.finish(connection, message_id)
+
+
+def _take_back(connection: Connection, batch: Row[Any], at: datetime) -> int:
+    """What of a sealed parcel was not called, or was refused, is payable again; returns how many payments that are."""
+    parameters = {"batch_id": batch.batch_id}
+    left: int = connection.execute(text(f"SELECT count(*) {_LEFT}"), parameters).scalar_one()
     if left:
-        expectations.withdraw(connection, f"SELECT p.reference {_LEFT}", {"batch_id": batch_id})
+        expectations.withdraw(connection, f"SELECT p.reference {_LEFT}", parameters)
         move(
             connection,
             TRY_AGAIN,
             Voucher(f"batch:{batch.message_id}:refused:{batch.sends}", batch.message_id, business_date(at), at),
             chosen=f"SELECT p.payment_id, t.code AS reason {_LEFT}",
             expected=left,
-            batch_id=batch_id,
+            **parameters,
         )
-    if left and (paused or batch.sends <= len(_REFUSED_SECONDS)):
-        observation.note_parcel(connection, batch_id, Source.ANSWER, "ready", "PAUSED" if paused else "REFUSED", at)
-        outbox.postpone(connection, message_id, PAUSED_SECONDS if paused else _REFUSED_SECONDS[batch.sends - 1])
-        return
-    if left:
-        problem = f"{left} payouts were refused every time; look why, and dispatch again"
-        observation.open_case(connection, batch.message_id, problem, at)
-    _close(connection, batch, "REFUSED", at)
-    outbox.finish(connection, message_id)
+        cancel_what_came_back(connection, batch.run_id, at)
+    return left
 
 
 def _close(connection: Connection, batch: Row[Any], code: str, at: datetime) -> None:

@@ -26,7 +26,7 @@ def inquire_parcel(sender: SingleSender, message_id: int, batch_id: UUID, at: da
     """Works an outbox message: asks about every attempt of a parcel whose end is not known, and stores what is said."""
     with sender.database.transaction() as connection:
         batch = lock_batch(connection, batch_id)
-        if batch.state not in ("accepted", "unknown"):
+        if batch.state not in ("ready", "accepted", "unknown"):
             outbox.finish(connection, message_id)
             return
         found = rows(connection, batch_id, "t.state IN ('pending', 'unknown')")

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 
 from engine import audit
 from engine.clock import business_date
-from engine.payments.payment import DROP, HOLD, RELEASE, Transition, Voucher, move
+from engine.payments.payment import DROP, HOLD, RELEASE, Transition, Voucher, free_for_reissue, move
 
-_REASON = "award_suspended"
+AWARD_SUSPENDED = "award_suspended"
+"""Why a payment is held, or was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,7 @@ STANDS = """EXISTS (SELECT FROM engine.suspension s WHERE s.award_id = p.award_i
 def follow_suspensions(connection: Connection, at: datetime) -> SuspensionsFollowed:
     """Brings payments into line with the suspensions on record. Again changes nothing."""
     dropped = _move(connection, DROP, STANDS, at)
-    connection.execute(
-        text("""
-            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
-            WHERE o.reissued_by = p.payment_id AND p.state = 'cancelled'""")
-    )
+    free_for_reissue(connection)
     connection.execute(
         text(f"""
             UPDATE engine.attempt t SET state = 'failed', code = 'HELD' FROM engine.payment p
@@ -49,7 +46,7 @@ def follow_suspensions(connection: Connection, at: datetime) -> SuspensionsFollo
     followed = SuspensionsFollowed(
         dropped=dropped,
         held=_move(connection, HOLD, STANDS, at),
-        released=_move(connection, RELEASE, f"p.state_reason = '{_REASON}' AND NOT {STANDS}", at),
+        released=_move(connection, RELEASE, f"p.state_reason = '{AWARD_SUSPENDED}' AND NOT {STANDS}", at),
     )
     if any(asdict(followed).values()):
         audit.record(connection, "suspensions_followed", business_date(at).isoformat(), at, **asdict(followed))
@@ -65,7 +62,7 @@ def _move(connection: Connection, transition: Transition, condition: str, at: da
         connection,
         transition,
         Voucher(f"suspensions:{transition.name}", f"suspensions known on {on}", on, at),
-        chosen=f"SELECT payment_id, '{_REASON}' AS reason FROM ({chosen}) c",
+        chosen=f"SELECT payment_id, '{AWARD_SUSPENDED}' AS reason FROM ({chosen}) c",
         expected=expected,
         **parameters,
     )

@@ -11,13 +11,15 @@ from sqlalchemy import Connection, text
 
 from engine.clock import business_date
 from engine.payments.overpayments import follow_lowered_amounts
-from engine.payments.payment import DROP, HOLD, Transition, Voucher, move
+from engine.payments.payment import DROP, HOLD, Transition, Voucher, free_for_reissue, move
 
-_REASON = "award_terminated"
+AWARD_TERMINATED = "award_terminated"
+"""Why a payment is held, or was cancelled."""
 
-_ENDED = """EXISTS (SELECT FROM engine.termination x WHERE x.award_id = p.award_id AND x.approved_at IS NOT NULL
+ENDED = """EXISTS (SELECT FROM engine.termination x WHERE x.award_id = p.award_id AND x.approved_at IS NOT NULL
     AND x.from_month <= p.entitled_month) AND NOT EXISTS (SELECT FROM engine.award_amount w
         WHERE w.award_id = p.award_id AND upper_inf(w.recorded_during) AND w.entitled_during @> p.entitled_month)"""
+"""SQL: whether the award of a payment `p` ended before its month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +35,20 @@ class TerminationsFollowed:
 def follow_terminations(connection: Connection, at: datetime) -> TerminationsFollowed:
     """Brings payments into line with the awards that ended. Again changes nothing."""
     dropped = _move(connection, DROP, at)
-    connection.execute(
-        text("""
-            UPDATE engine.payment o SET reissued_by = NULL FROM engine.payment p
-            WHERE o.reissued_by = p.payment_id AND p.state = 'cancelled' AND p.state_reason = :reason"""),
-        {"reason": _REASON},
-    )
+    free_for_reissue(connection)
     connection.execute(
         text(f"""
             UPDATE engine.attempt t SET state = 'failed', code = 'HELD' FROM engine.payment p
-            WHERE p.payment_id = t.payment_id AND p.state = 'approved' AND t.state = 'ready' AND {_ENDED}""")
+            WHERE p.payment_id = t.payment_id AND p.state = 'approved' AND t.state = 'ready' AND {ENDED}""")
     )
     held = _move(connection, HOLD, at)
     return TerminationsFollowed(dropped, held, *follow_lowered_amounts(connection, at))
 
 
 def _move(connection: Connection, transition: Transition, at: datetime) -> int:
-    chosen = (
-        f"SELECT p.payment_id, '{_REASON}' AS reason FROM engine.payment p WHERE p.state = :from_state AND {_ENDED}"
-    )
+    chosen = f"""
+        SELECT p.payment_id, '{AWARD_TERMINATED}' AS reason FROM engine.payment p
+        WHERE p.state = :from_state AND {ENDED}"""
     parameters = {"from_state": transition.source.value}
     expected: int = connection.execute(text(f"SELECT count(*) FROM ({chosen}) c"), parameters).scalar_one()
     on = business_date(at)

@@ -12,16 +12,19 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine import outbox, sending
+from engine.awards.suspension import suspend
 from engine.database import Database
 from engine.demonstration import month
 from engine.installation import SIMULATOR_ADDRESS, Installation
-from engine.payments import archive, run
+from engine.payments import archive, observation, planning, run
 from engine.payments.agreement import require_agreement
 from engine.payments.batch import dispatch
+from engine.payments.observation import Source
 from engine.payments.proof import prove
 from engine.settings import Settings
 from engine.statements import fetch_statements
 from engine.workers.relay import work
+from gateways.contract import Outcome, StatusReport
 from gateways.simulator import process
 from gateways.simulator.books import read_books
 from gateways.simulator.client import SimulatorControl
@@ -255,6 +258,95 @@ def test_a_held_payment_stays_out_of_the_file(installation: Installation, contro
     _bring_statement(installation, builders.PAY_ON)
     assert _states(installation) == {"settled": 2}
     assert _credits(installation) == [1, 1]
+
+
+def test_a_lost_file_goes_again_also_if_a_payment_was_held_before_it_was_sealed(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    control.plan_fault(Fault.DROP_BEFORE)
+    _send(installation, [GOOD, GOOD])
+    with installation.database.transaction("lan") as connection:
+        reference = connection.execute(text("SELECT reference FROM engine.payment WHERE payment_no = 1")).scalar_one()
+        run.hold(connection, reference, "chờ xác minh", builders.AT)
+    _work(installation)
+    _bring_statement(installation, builders.PAY_ON)
+    assert _batches(installation) == ["rejected", "answered"]
+    assert _states(installation) == {"held": 1, "in_transit": 1}
+    assert _credits(installation) == [1]
+
+
+def test_of_a_cancelled_run_nothing_waits_to_be_sent(installation: Installation, control: SimulatorControl) -> None:
+    _send(installation, [GOOD])
+    _cancel(installation)
+    _work(installation)
+    assert _batches(installation) == ["rejected"]
+    assert _states(installation) == {"cancelled": 1}
+    assert _credits(installation) == []
+
+
+def test_what_was_never_taken_of_a_run_cancelled_meanwhile_is_cancelled_and_due_again(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    control.plan_fault(Fault.DROP_BEFORE)
+    _send(installation, [GOOD])
+    _work(installation)
+    _cancel(installation)
+    assert _states(installation) == {"in_transit": 1}
+    _bring_statement(installation, builders.PAY_ON)
+    assert _states(installation) == {"cancelled": 1}
+    with installation.database.transaction("lan") as connection:
+        again = planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT)
+    assert again.payments == 1
+
+
+def _cancel(installation: Installation) -> None:
+    with installation.database.transaction("minh") as connection:
+        run.cancel(connection, builders.RUN, "nhầm", builders.AT)
+
+
+@pytest.mark.parametrize("why", ["payee_has_died", "award_suspended"])
+def test_what_was_never_taken_does_not_go_again_once_it_is_no_longer_due(
+    installation: Installation, control: SimulatorControl, why: str
+) -> None:
+    control.plan_fault(Fault.DROP_BEFORE)
+    _send(installation, [GOOD, GOOD])
+    _work(installation)
+    with installation.database.transaction("lan") as connection:
+        if why == "award_suspended":
+            suspend(connection, ["QD-000001"], "wanted", builders.PERIOD, "CV 1", builders.AT)
+        else:
+            connection.execute(
+                text("""
+                    INSERT INTO engine.vital_event (person_id, kind, happened_on, recorded_during)
+                    SELECT person_id, 'death', '2026-10-20', tstzrange(:at, NULL)
+                    FROM engine.award WHERE award_no = 'QD-000001'"""),
+                {"at": builders.AT},
+            )
+        assert _states(installation) == {"in_transit": 2}
+    _bring_statement(installation, builders.PAY_ON)
+    assert _states(installation) == {"held": 1, "in_transit": 1}
+    with installation.database.transaction() as connection:
+        reason = connection.scalar(text("SELECT state_reason FROM engine.payment WHERE state = 'held'"))
+    assert reason == why
+    _bring_statement(installation, builders.PAY_ON + timedelta(days=1))
+    assert _states(installation) == {"held": 1, "settled": 1}
+    assert _credits(installation) == [1]
+
+
+def test_in_work_in_a_file_does_not_outweigh_a_refusal_that_an_inquiry_tells(
+    installation: Installation, control: SimulatorControl
+) -> None:
+    _send(installation, [UNKNOWN_ACCOUNT])
+    control.plan_fault(Fault.STATUS_LATE, Call.INQUIRE)
+    stop = threading.Event()
+    work(installation, stop, progress=lambda _left: _stop_when_postponed(installation, stop))
+    with installation.database.transaction() as connection:
+        batch_id = connection.execute(text("SELECT batch_id FROM engine.batch")).scalar_one()
+        report = StatusReport(found=True, group_status="ACTC", group_outcome=Outcome.PENDING)
+        observation.apply_report(connection, batch_id, Source.FILE, report, builders.AT)
+        connection.execute(text("UPDATE engine.outbox SET due_at = clock_timestamp()"))
+    _work(installation)
+    assert _states(installation) == {"failed": 1}
 
 
 def test_no_account_number_reaches_database_or_log(installation: Installation, control: SimulatorControl) -> None:

@@ -4,7 +4,8 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import builders
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from engine.awards.suspension import suspend
 from engine.database import Database
 from engine.demonstration import month
 from engine.errors import NotAllowed, WrongInput
@@ -19,8 +21,10 @@ from engine.installation import SIMULATOR_ADDRESS, Installation
 from engine.payments import planning, run, tracing
 from engine.payments.agreement import require_agreement
 from engine.payments.batch import dispatch
+from engine.payments.deaths import follow_deaths
 from engine.payments.planning import PlannedRun
 from engine.payments.proof import prove
+from engine.payments.suspensions import follow_suspensions
 from engine.settings import Settings
 from engine.statements import fetch_statements
 from engine.workers.relay import work
@@ -80,15 +84,15 @@ def _expense(installation: Installation) -> int:
         return balance(connection, "benefit_expense.pension").vnd
 
 
-def _new_account(installation: Installation, number: int, account: str) -> None:
+def _new_account(installation: Installation, number: int, account: str, at: datetime = LATER) -> None:
     """The payee brings another account, from now on."""
     sealed = installation.vault.seal("account", account)
     with installation.database.transaction("lan") as connection:
         connection.execute(
             text("""
                 UPDATE engine.payout_account SET recorded_during = tstzrange(lower(recorded_during), :at)
-                WHERE person_id = :person"""),
-            {"person": uuid.UUID(int=number * 10 + 1), "at": LATER},
+                WHERE person_id = :person AND upper_inf(recorded_during)"""),
+            {"person": uuid.UUID(int=number * 10 + 1), "at": at},
         )
         connection.execute(
             text("""
@@ -100,7 +104,7 @@ def _new_account(installation: Installation, number: int, account: str) -> None:
                 "person": uuid.UUID(int=number * 10 + 1),
                 "ciphertext": sealed.ciphertext,
                 "fingerprint": sealed.fingerprint,
-                "at": LATER,
+                "at": at,
             },
         )
 
@@ -110,12 +114,12 @@ def _plan(installation: Installation) -> PlannedRun:
         return planning.plan_reissues(connection, NEXT_DAY, "simbank", frozenset(), LATER)
 
 
-def _approve(installation: Installation) -> None:
+def _approve(installation: Installation, run_code: str = AGAIN) -> None:
     with installation.database.transaction("lan") as connection:
-        run.submit(connection, AGAIN, "lan", LATER)
+        run.submit(connection, run_code, "lan", LATER)
     for person in ("minh", "hoa"):
         with installation.database.transaction(person) as connection:
-            run.approve(connection, AGAIN, person, LATER)
+            run.approve(connection, run_code, person, LATER)
     with installation.database.transaction() as connection:
         require_agreement(connection)
 
@@ -193,6 +197,60 @@ def test_a_cancelled_reissue_owes_the_returned_money_again(installation: Install
     assert _expense(installation) == expense
     with installation.database.transaction("lan") as connection:
         assert planning.plan_reissues(connection, NEXT_DAY, "simbank", frozenset(), LATER).payments == 1
+
+
+def _pay_again(installation: Installation, account: str, day: date, at: datetime) -> None:
+    """Payee 3 brings an account, and is paid again on a day, whose statement comes in."""
+    _new_account(installation, 3, account, at)
+    with installation.database.transaction("lan") as connection:
+        run_code = planning.plan_reissues(connection, day, "simbank", frozenset(), at).run_code
+    _approve(installation, run_code)
+    with installation.database.transaction("lan") as connection:
+        dispatch(connection, run_code, installation.gateway("simbank").capabilities, day, at)
+    _work(installation)
+    _bring_statement(installation, day)
+
+
+def test_what_came_back_and_failed_when_it_was_paid_again_is_paid_once_out_of_what_came_back(
+    installation: Installation,
+) -> None:
+    expense = _expense(installation)
+    third, fourth = NEXT_DAY + timedelta(days=1), NEXT_DAY + timedelta(days=2)
+    _pay_again(installation, "1021000019001", third, LATER)
+    assert _states(installation) == {"settled": 1, "failed": 2, "returned": 1}
+    _pay_again(installation, "1021000000037", fourth, LATER + timedelta(days=1))
+    assert _states(installation) == {"settled": 2, "failed": 1, "returned": 1, "cancelled": 1}
+    assert _expense(installation) == expense
+    with installation.database.transaction("lan") as connection:
+        suspend(connection, ["QD-000001"], "wanted", fourth, "CV 1", LATER)
+        follow_suspensions(connection, LATER)
+        assert balance(connection, "returned_payable").vnd == 0
+        reissue_of = connection.scalar(
+            text("""
+                SELECT o.state FROM engine.payment o JOIN engine.payment p ON p.payment_id = o.reissued_by
+                WHERE p.state = 'settled'""")
+        )
+        assert reissue_of == "returned"
+    with pytest.raises(WrongInput, match="another payout account"):
+        _pay_again(installation, "1021000000047", fourth, LATER + timedelta(days=2))
+
+
+def test_of_what_came_back_twice_to_a_payee_who_had_died_nothing_is_left_to_pay(installation: Installation) -> None:
+    _pay_again(installation, "1021000019011", NEXT_DAY + timedelta(days=1), LATER)
+    _bring_statement(installation, NEXT_DAY + timedelta(days=2))
+    assert _states(installation) == {"settled": 1, "failed": 1, "returned": 2}
+    with installation.database.transaction("lan") as connection:
+        connection.execute(
+            text("""
+                INSERT INTO engine.vital_event (person_id, kind, happened_on, recorded_during)
+                VALUES (:person, 'death', '2026-10-20', tstzrange(:at, NULL))"""),
+            {"person": uuid.UUID(int=31), "at": LATER},
+        )
+        assert follow_deaths(connection, LATER).taken_back == 1
+        for _again in range(2):
+            require_agreement(connection)
+            assert balance(connection, "returned_payable").vnd == 0
+            assert not any(asdict(follow_deaths(connection, LATER)).values())
 
 
 def test_nobody_is_paid_again_who_has_died(installation: Installation) -> None:

@@ -15,7 +15,7 @@ from engine.database import Database
 from engine.demonstration import month
 from engine.errors import WrongInput
 from engine.installation import Installation
-from engine.payments import planning, tracing
+from engine.payments import planning, run, tracing
 from engine.payments.agreement import require_agreement
 from engine.payments.batch import INQUIRE_BATCH, SEND_BATCH
 from engine.payments.channels import WALLET_PERMISSION
@@ -90,12 +90,16 @@ def _agree(installation: Installation) -> None:
 
 def _settle(installation: Installation, wallet: ProvidersControl, day: date) -> None:
     """The day ends, and its settlement file comes in."""
+    _read_the_day(installation, wallet, day)
+    _work(installation)
+
+
+def _read_the_day(installation: Installation, wallet: ProvidersControl, day: date) -> None:
     month.set_time(installation, day + timedelta(days=1), 6)
     path = installation.incoming / f"momo-{day}.csv"
     path.write_bytes(wallet.settlement("momo", day))
     with installation.database.transaction() as connection:
         import_statement(connection, installation.vault, path, installation.clock().now())
-    _work(installation)
 
 
 def _states(installation: Installation) -> dict[str, int]:
@@ -217,6 +221,34 @@ def test_a_worker_that_dies_pays_nobody_twice(
     assert set(_credits(installation).values()) == {1}
     _settle(installation, wallet, builders.PAY_ON)
     assert _states(installation) == {"settled": 4}
+
+
+@pytest.mark.parametrize("act", ["stop", "cancel"])
+def test_what_a_dead_worker_had_called_is_asked_about_though_its_run_goes_no_further(
+    installation: Installation, wallet: ProvidersControl, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """The others, whose money was on its way, are payable again; of a cancelled run nothing is."""
+    _send(installation, GOOD, "0901000107", "0901000207", "0901000307")
+    with monkeypatch.context() as patch:
+        patch.setattr(Momo, "send_payout", _dying_after(3, Momo.send_payout))
+        _work_until_dead(installation)
+    with installation.database.transaction("minh") as connection:
+        if act == "stop":
+            run.stop(connection, builders.RUN, builders.AT)
+        else:
+            run.cancel(connection, builders.RUN, "nhầm", builders.AT)
+        connection.execute(text("UPDATE engine.outbox SET offered_at = NULL"))
+    stop = threading.Event()
+    work(installation, stop, progress=lambda _left: stop.set() if _asked(installation) else None)
+    _agree(installation)
+    assert _states(installation) == {"in_transit": 3, "approved" if act == "stop" else "cancelled": 1}
+    assert len(_credits(installation)) == 3
+    _read_the_day(installation, wallet, builders.PAY_ON)
+    assert _states(installation)["settled"] == 3
+
+
+def _asked(installation: Installation) -> bool:
+    return [state for state, _ in _attempts(installation)][:3] == ["success"] * 3
 
 
 class Death(BaseException):
