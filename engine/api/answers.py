@@ -1,6 +1,6 @@
 """What the books answer with, as `/openapi.json` describes it. Amounts are whole đồng."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -104,6 +104,50 @@ class NoticeAnswer(BaseModel):
     )
     unconfirmed: list[str] = Field(description="Legal values this rests on that no official text at hand confirms.")
     findings: list[dict[str, Any]] = Field(description="The law's grounds, step by step.")
+
+
+class CertificateAnswer(BaseModel):
+    """Xác nhận tiếp nhận: what was accepted under a number."""
+
+    declaration_no: str
+    unit_code: str
+    period: date
+    staff: int
+    due_on: date
+    accepted_at: datetime
+    file_name: str
+    file_sha256: str
+    content_sha256: str = Field(description="Of what was declared, whatever file it came in.")
+    law_version: str
+    notice_no: int | None
+
+
+class ResultFund(BaseModel):
+    """What is due and paid for one worker to one component fund."""
+
+    paid_to: str | None = Field(description="The last month that is paid whole, and every one before it: 2026-10.")
+    due_vnd: int
+    paid_vnd: int
+    unpaid_vnd: int
+
+
+class ResultUnpaid(BaseModel):
+    month: str
+    fund: str
+    unpaid_vnd: int
+
+
+class ResultAnswer(BaseModel):
+    """Kết quả đóng của một người (C83a-HD)."""
+
+    name: str
+    number: str = Field(description="Its last digits only.")
+    birth_date: date
+    from_month: str
+    to_month: str
+    left: bool
+    funds: dict[str, ResultFund]
+    unpaid: list[ResultUnpaid]
 
 
 class AccountProofAnswer(BaseModel):

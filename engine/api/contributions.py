@@ -1,4 +1,4 @@
-"""Notices, receipts and their allocation as lists; an employer's own, or all for finance staff."""
+"""Declarations, notices, receipts and their allocation as lists; an employer's own, or all for finance staff."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,10 @@ from sqlalchemy import Connection, text
 
 from engine.contributions.account import debits_of
 from engine.contributions.announcements import announced_vnd
+from engine.contributions.declaration_returns import handled
 from engine.contributions.notices import notice_document
-from engine.errors import NotFound
+from engine.contributions.recording import certificate
+from engine.errors import NotFound, WrongInput
 from engine.law.parameters import Parameters
 from engine.vault import Vault
 
@@ -182,6 +184,63 @@ def list_receipts(
         {"employer_id": employer_id, "after": after or 0, "limit": limit},
     )
     return [_receipt(row._asdict()) for row in rows]
+
+
+def employer_of(connection: Connection, employer_id: UUID | None, unit_code: str | None) -> tuple[UUID, str]:
+    """The employer that is asked about, by id and unit code: their own, or for finance staff the one they name."""
+    if employer_id is None and unit_code is None:
+        raise WrongInput(["say which employer: unit_code"])
+    row = connection.execute(
+        text("""
+            SELECT employer_id, unit_code FROM engine.employer
+            WHERE (CAST(:id AS uuid) IS NULL OR employer_id = :id)
+                AND (CAST(:unit_code AS text) IS NULL OR unit_code = :unit_code)"""),
+        {"id": employer_id, "unit_code": unit_code},
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no employer {unit_code}")
+    return row.employer_id, row.unit_code
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationSummary:
+    """Tờ khai: what was handed in, and what became of it: `accepted` under a number, or `returned` with its reasons."""
+
+    state: str
+    declaration_no: str | None
+    period: date | None
+    file_name: str
+    file_sha256: str
+    handled_at: datetime
+    problem_count: int
+    problems: Sequence[str]
+
+
+def list_declarations(connection: Connection, employer_id: UUID, *, skip: int, limit: int) -> list[DeclarationSummary]:
+    """What an employer has handed in, the latest first."""
+    return [
+        DeclarationSummary(
+            state="accepted" if one.accepted else "returned",
+            declaration_no=one.declaration_no,
+            period=one.period,
+            file_name=one.file_name,
+            file_sha256=one.file_sha256,
+            handled_at=one.handled_at,
+            problem_count=one.problem_count,
+            problems=one.problems,
+        )
+        for one in handled(connection, employer_id, skip=skip, limit=limit)
+    ]
+
+
+def show_declaration(connection: Connection, number: str, employer_id: UUID | None) -> dict[str, Any]:
+    """The certificate of what was accepted under a number. Another employer's is as unknown as none."""
+    owner = connection.scalar(
+        text("SELECT employer_id FROM engine.declaration WHERE declaration_no = :number"), {"number": number}
+    )
+    if owner is None or (employer_id is not None and owner != employer_id):
+        raise NotFound(f"there is no declaration {number}")
+    return certificate(connection, number)
 
 
 def _receipt(row: dict[str, Any]) -> ReceiptSummary:

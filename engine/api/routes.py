@@ -1,6 +1,7 @@
 """The addresses under `/v1`: finance staff see the books, beneficiaries and employers their own and nothing else."""
 
 from datetime import date
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,21 +11,25 @@ from engine.api import contributions, payments, problems, runs
 from engine.api.answers import (
     PROBLEMS,
     BreakAnswer,
+    CertificateAnswer,
     NoticeAnswer,
     ProblemKind,
     ProofAnswer,
+    ResultAnswer,
     TrialBalanceAnswer,
     TrialBalanceLine,
 )
 from engine.api.asking import FinanceStaff, Reading, SignedIn, TheInstallation
-from engine.api.contributions import NoticeSummary, ReceiptSummary
+from engine.api.contributions import DeclarationSummary, NoticeSummary, ReceiptSummary
 from engine.api.errors import NotForThisRole
 from engine.api.identity import Role, User
 from engine.api.paging import Cursor, Limit, Page, cursor_at, place_of
 from engine.api.payments import PaymentSummary
 from engine.api.runs import RunDetail, RunSummary
+from engine.contributions.results import results_of
 from engine.errors import NotFound
 from engine.installation import clock_of
+from engine.law.parameters import Parameters
 from engine.payments.payment import PaymentState
 from engine.payments.proof import prove
 from ledger.balances import trial_balance
@@ -150,6 +155,48 @@ def list_receipts(
     found = contributions.list_receipts(connection, employer_id=own, after=place_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return Page(items=found[:limit], next_cursor=cursor_at(found[limit - 1].receipt_no) if more else None)
+
+
+UnitCode = Annotated[
+    str | None,
+    Query(max_length=20, description="Which employer; needed by finance staff alone.", pattern="^[A-Z0-9]+$"),
+]
+
+
+@router.get("/declarations", tags=["contributions"])
+def list_declarations(
+    user: SignedIn, connection: Reading, unit_code: UnitCode = None, cursor: Cursor = None, limit: Limit = 50
+) -> Page[DeclarationSummary]:
+    """What an employer has handed in, the latest first: accepted, or returned with the reasons."""
+    employer_id, _ = contributions.employer_of(connection, _own(user, Role.EMPLOYER), unit_code)
+    skip = place_of(cursor) or 0
+    found = contributions.list_declarations(connection, employer_id, skip=skip, limit=limit + 1)
+    return Page(items=found[:limit], next_cursor=cursor_at(skip + limit) if len(found) > limit else None)
+
+
+@router.get("/declarations/{number:path}", tags=["contributions"])
+def show_declaration(user: SignedIn, connection: Reading, number: str) -> CertificateAnswer:
+    """The certificate of an accepted declaration; its number is such as `TZ0001Z/2026-10/1`."""
+    return CertificateAnswer(**contributions.show_declaration(connection, number, _own(user, Role.EMPLOYER)))
+
+
+@router.get("/results", tags=["contributions"])
+def list_results(
+    user: SignedIn,
+    installation: TheInstallation,
+    connection: Reading,
+    unit_code: UnitCode = None,
+    on: On = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[ResultAnswer]:
+    """What is due, paid and unpaid for each worker by fund, by name (C83a-HD), as it stands on a day."""
+    _, unit = contributions.employer_of(connection, _own(user, Role.EMPLOYER), unit_code)
+    day, skip = on or clock_of(connection).today(), place_of(cursor) or 0
+    results = results_of(connection, installation.vault, unit, day, Parameters.load())
+    found = list(islice(results, skip, skip + limit + 1))
+    shown = [ResultAnswer(**result.as_json()) for result in found[:limit]]
+    return Page(items=shown, next_cursor=cursor_at(skip + limit) if len(found) > limit else None)
 
 
 def _own(user: User, role: Role) -> UUID | None:

@@ -82,9 +82,9 @@ def _told(path: Path, today: date, *, changes_only: bool) -> tuple[str | None, d
     return declared.unit_code, declared.period
 
 
-def handled(connection: Connection, employer_id: UUID, *, limit: int) -> list[Handled]:
+def handled(connection: Connection, employer_id: UUID, *, skip: int = 0, limit: int) -> list[Handled]:
     """What an employer has handed in, the latest first."""
-    rows = connection.execute(_HANDLED, {"id": employer_id, "limit": limit})
+    rows = connection.execute(_HANDLED, {"id": employer_id, "skip": skip, "limit": limit})
     return [Handled(**row._asdict()) for row in rows]
 
 
@@ -96,5 +96,5 @@ _HANDLED = text("""
     UNION ALL
     SELECT NULL, period, file_name, encode(file_sha256, 'hex'), returned_at, returned_by, problem_count, problems
     FROM engine.returned_declaration WHERE employer_id = :id
-    ORDER BY handled_at DESC, declaration_no DESC LIMIT :limit
+    ORDER BY handled_at DESC, declaration_no DESC LIMIT :limit OFFSET :skip
 """)

@@ -1,5 +1,6 @@
 """What an employer sees of its account: the ledger's own lines, months declared again, what is late; both languages."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -95,6 +96,37 @@ def test_the_statement_of_account_is_the_ledgers_own(site: Site) -> None:
     for words in ("Statement of account", "Allocated to the funds", "urged on", "Collected afterwards"):
         assert words in english
     assert "/employer/account" in site.page(user, "/employer")
+
+
+def test_programs_read_declarations_certificates_and_results_of_the_employer_alone(site: Site) -> None:
+    declared = site.world.declare(OCTOBER, staff=[site.world.worker(0), site.world.worker(1)])
+    site.world.credit(builders.PAY_ON, [(declared.payment_code, 1_000_000)])
+    with site.world.database.transaction("lan") as connection:
+        note_return(connection, site.world.directory / f"{OCTOBER}.xlsx", ["row 7: is wrong"], AT)
+    user, finance = _employer(site), User(Role.FINANCE, "", None)
+    own = json.loads(site.page(user, "/v1/declarations"))["items"]
+    assert [(one["state"], one["declaration_no"], one["problems"]) for one in own] == [
+        ("returned", None, ["row 7: is wrong"]),
+        ("accepted", "TZ0001Z/2026-10/1", []),
+    ]
+    certified = json.loads(site.page(user, "/v1/declarations/TZ0001Z/2026-10/1"))
+    assert certified["file_sha256"] == own[1]["file_sha256"]
+    assert (certified["period"], certified["accepted_at"], certified["notice_no"]) == (
+        "2026-10-01",
+        own[1]["handled_at"],
+        1,
+    )
+    first = json.loads(site.page(user, "/v1/results?limit=1"))
+    (result,) = first["items"]
+    rest = json.loads(site.page(user, f"/v1/results?cursor={first['next_cursor']}"))
+    workers = [result, *rest["items"]]
+    assert [one["name"] for one in workers] == sorted((one["name"] for one in workers), key=str)
+    paid = [fund["paid_vnd"] for one in workers for fund in one["funds"].values()]
+    due = [fund["due_vnd"] for one in workers for fund in one["funds"].values()]
+    assert (sum(paid), sum(due)) == (1_000_000, 2 * DUES)
+    assert json.loads(site.page(finance, "/v1/results?unit_code=TZ0001Z&limit=1")) == first
+    assert site.client.get("/v1/results").json()["code"] == "wrong_input"
+    assert site.client.get("/v1/declarations?unit_code=TZ0002Z").status_code == 404
 
 
 def test_a_refund_is_a_payment_that_finance_sees_like_any_other(site: Site) -> None:

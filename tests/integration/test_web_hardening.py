@@ -91,6 +91,8 @@ PAGES = (
 )
 PROGRAM_ADDRESSES = (
     "/v1/breaks",
+    "/v1/declarations",
+    "/v1/declarations/{}",
     "/v1/notices",
     "/v1/notices/{}",
     "/v1/payments",
@@ -98,6 +100,7 @@ PROGRAM_ADDRESSES = (
     "/v1/problems/{}",
     "/v1/proof",
     "/v1/receipts",
+    "/v1/results",
     "/v1/runs",
     "/v1/runs/{}",
     "/v1/trial-balance",
@@ -108,10 +111,12 @@ PROGRAM_ADDRESSES = (
 )
 VALUES = {
     "/v1/breaks": ("on", "cursor", "limit"),
+    "/v1/declarations": ("unit_code", "cursor", "limit"),
     "/v1/notices": ("cursor", "limit"),
     "/v1/payments": ("run", "state", "cursor", "limit"),
     "/v1/proof": ("on",),
     "/v1/receipts": ("cursor",),
+    "/v1/results": ("unit_code", "on", "cursor", "limit"),
     "/v1/runs": ("cursor",),
     "/v1/trial-balance": ("on",),
     "/sign-in": ("lang", "unknown"),
@@ -426,10 +431,29 @@ def test_nobody_reads_what_belongs_to_another(portal: Portal) -> None:
     for address in (f"/v1/notices/{others}", f"/employer/notices/{others}", f"/employer/notices/{others}/pdf"):
         answer, unknown = portal.client.get(address), portal.client.get(address.replace(str(others), "987654"))
         assert answer.status_code == unknown.status_code == 404, address
+    (declared,) = portal.client.get("/v1/declarations").json()["items"]
+    assert declared["declaration_no"].startswith(first)
+    assert portal.client.get(f"/v1/declarations/{declared['declaration_no']}").json()["unit_code"] == first
+    for address in (
+        f"/v1/declarations/{declared['declaration_no'].replace(first, second)}",
+        f"/v1/declarations?unit_code={second}",
+        f"/v1/results?unit_code={second}",
+    ):
+        assert portal.client.get(address).status_code == 404, address
     user, own = portal.payee(0)
     _, others_payment = portal.payee(1)
     for role, allowed in (
-        (portal.employer(first), ("/employer", f"/employer/notices/{notices[first]}", "/v1/notices", "/v1/receipts")),
+        (
+            portal.employer(first),
+            (
+                "/employer",
+                f"/employer/notices/{notices[first]}",
+                "/v1/notices",
+                "/v1/receipts",
+                "/v1/declarations",
+                "/v1/results",
+            ),
+        ),
         (user, ("/beneficiary", f"/beneficiary/payments/{own}", "/v1/payments", f"/v1/payments/{own}")),
         (FINANCE, ("/finance", "/finance/proof", "/v1/runs", "/v1/proof", "/v1/notices", "/v1/payments")),
     ):
