@@ -22,6 +22,7 @@ from engine.payments import (
     notifications,
     overpayments,
     planning,
+    retractions,
     run,
     signed_content,
     suspensions,
@@ -158,6 +159,27 @@ def death_import(file: ExistingFile, person: As, as_json: AsJson = False) -> Non
     with opened() as installation, installation.database.transaction(person) as connection:
         result = deaths.import_deaths(connection, installation.vault, file, installation.clock().now())
     print_result(asdict(result), as_json)
+
+
+@death_commands.command("retract")
+def death_retract(
+    award_no: Annotated[str, typer.Argument(help="An award of the payee who lives.")],
+    evidence: Annotated[str, typer.Option(help="The document it rests on.")],
+    person: As,
+    as_json: AsJson = False,
+) -> None:
+    """Báo tử nhầm: proposes that a death on record did not happen; another person approves."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        retraction_no = retractions.propose(connection, award_no, evidence, installation.clock().now())
+    print_result({"retraction_no": retraction_no}, as_json)
+
+
+@death_commands.command("approve-retraction")
+def death_approve_retraction(retraction_no: int, person: As, as_json: AsJson = False) -> None:
+    """Duyệt: what was held goes, and the next run pays the months in between."""
+    with opened() as installation, installation.database.transaction(person) as connection:
+        released = retractions.approve(connection, retraction_no, installation.clock().now())
+    print_result({"released": released}, as_json)
 
 
 @run_commands.command("plan")

@@ -172,17 +172,25 @@ def _stage_back_pay(connection: Connection, period: date, pay_on: date, at: date
             CROSS JOIN LATERAL generate_series(s.from_month::timestamp,
                 date_trunc('month', s.resumed_at AT TIME ZONE 'Asia/Ho_Chi_Minh'), interval '1 month') m
             WHERE s.resumed_at <= :at AND m < :period
+            UNION SELECT m::date FROM engine.death_retraction x JOIN engine.vital_event v USING (vital_event_id)
+            CROSS JOIN LATERAL generate_series(date_trunc('month', v.happened_on::timestamp) + interval '1 month',
+                date_trunc('month', x.approved_at AT TIME ZONE 'Asia/Ho_Chi_Minh'), interval '1 month') m
+            WHERE x.approved_at <= :at AND m < :period
             ORDER BY 1"""),
         {"period": period, "at": at},
     ).all()
     for month in months:
         _stage_due(connection, month, pay_on, at)
-    # A month that no run paid at all is planned by a run of its own, unless it waited for a resumption or a correction.
+    # A month that no run paid at all is planned by a run of its own, unless it waited for a resumption, a correction or
+    # the retraction of a death.
     connection.execute(
         text("""
             DELETE FROM due WHERE part = 1 AND entitled_month < :period AND NOT EXISTS (
                 SELECT FROM engine.suspension s WHERE s.award_id = due.award_id AND s.from_month <= due.entitled_month
                     AND s.resumed_at <= :at)
+              AND NOT EXISTS (
+                SELECT FROM engine.death_retraction x JOIN engine.vital_event v USING (vital_event_id)
+                WHERE v.person_id = due.person_id AND v.happened_on < due.entitled_month AND x.approved_at <= :at)
               AND NOT EXISTS (
                 SELECT FROM engine.correction c JOIN engine.claim_version v USING (version_no)
                 WHERE c.award_id = due.award_id AND v.approved_at <= :at
