@@ -46,6 +46,8 @@ def award_import(file: ExistingFile, person: As, as_json: AsJson = False) -> Non
         result = award_files.import_awards(
             connection, installation.vault, file, decided_on=clock.today(), recorded_at=clock.now()
         )
+        # A claim to a death benefit may be the first news of a death.
+        deaths.follow_deaths(connection, clock.now())
     print_result(asdict(result), as_json)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, text
 from engine.clock import business_date
 from engine.payments.payment import FAIL, HOLD, TRY_AGAIN, Transition, Voucher, move
 from engine.payments.run import cancel_what_came_back
+from engine.payments.reported_deaths import follow_reported_deaths
 from gateways.contract import InstructionStatus, Outcome, StatusReport
 from reconciliation import expectations
 
@@ -167,6 +168,8 @@ def _fail_one(connection: Connection, attempt: Row[Any], code: str, observation_
     expectations.withdraw(connection, "SELECT :reference", {"reference": attempt.reference})
     if transition is TRY_AGAIN:
         cancel_what_came_back(connection, attempt.run_id, at)
+    told = "SELECT CAST(:payment_id AS uuid) AS payment_id, CAST(:code AS text) AS reason"
+    follow_reported_deaths(connection, told, at, payment_id=attempt.payment_id, code=code)
 
 
 def _contradicted(connection: Connection, attempt: Row[Any], says: str, at: datetime) -> None:
@@ -332,6 +335,7 @@ def _apply_observed(
     withdraw_expectations(connection, batch_id)
     if connection.scalar(text("SELECT EXISTS (SELECT FROM newly_failed WHERE again)")):
         cancel_what_came_back(connection, batch.run_id, at)
+    follow_reported_deaths(connection, "SELECT payment_id, reason FROM newly_failed", at)
 
 
 def _move_failed(

@@ -22,6 +22,7 @@ from engine.payments.batch import INQUIRE_BATCH
 from engine.payments.deaths import follow_deaths
 from engine.payments.own_transfers import book_transfers
 from engine.payments.payment import RETURN, SETTLE, Transition, Voucher, move
+from engine.payments.reported_deaths import follow_reported_deaths
 from engine.vault import Vault
 from ledger import book
 from ledger.accounts import open_account
@@ -122,6 +123,8 @@ def apply_matches(connection: Connection, run_id: int, at: datetime) -> Applied:
     fees_vnd = _book_fees(connection, run_id, at)
     _mark_attempts(connection, at)
     follow_deaths(connection, at)
+    told = "SELECT p.payment_id, m.reason FROM proven m JOIN engine.payment p USING (reference) WHERE m.returned"
+    follow_reported_deaths(connection, told, at)
     notifications.note_settled(connection, at)
     return Applied(settled, returned, receipts, fees_vnd)
 

@@ -134,6 +134,13 @@ _RULES = (
         """EXISTS (SELECT FROM engine.payout_request q WHERE q.request_no = o.request_no
             AND q.receiver <> 'beneficiary')""",
     ),
+    _Rule(
+        "account_failed_last_time",
+        False,
+        """EXISTS (SELECT FROM engine.payment q WHERE q.person_id = p.person_id
+            AND q.payout_account_id = p.payout_account_id AND q.payment_id <> p.payment_id
+            AND q.state IN ('returned', 'failed') AND q.reissued_by IS NULL)""",
+    ),
     _Rule("account_said_to_be_anothers", True, f"{_LAST_SAID} = 'no_match'"),
     _Rule("account_name_is_only_close", False, f"{_LAST_SAID} = 'close'"),
     _Rule(

@@ -323,6 +323,7 @@ VALIDATION_RULES = {
     "above_the_gateways_limit": _("Vượt mức một lần chi của ngân hàng"),
     "benefit_paid_twice_for_a_month": _("Một chế độ chi hai lần cho một tháng"),
     "account_replaced_or_withdrawn": _("Tài khoản đã được thay hoặc hủy"),
+    "account_failed_last_time": _("Lần chi trước vào tài khoản này không tới người hưởng"),
     "account_said_to_be_anothers": _("Ngân hàng trả lời tài khoản của người khác"),
     "account_name_is_only_close": _("Tên chủ tài khoản chỉ gần giống"),
     "account_never_verified": _("Tài khoản chưa được ngân hàng xác nhận"),
