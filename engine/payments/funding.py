@@ -12,6 +12,12 @@ def require_funds(connection: Connection) -> None:
     Raises `NotAllowed`, which names every paying account without enough money for it and for what is on its way
     already, and every gateway whose cap for the day would be passed.
     """
+    # Two runs that go out at once would each see the whole of the money, and of the cap.
+    connection.execute(
+        text("""
+            SELECT pg_advisory_xact_lock(hashtextextended('dispatch ' || gateway, 0))
+            FROM (SELECT DISTINCT gateway FROM waiting ORDER BY gateway) one""")
+    )
     problems = [*_short_accounts(connection), *_passed_caps(connection)]
     if problems:
         raise NotAllowed("\n".join(problems))

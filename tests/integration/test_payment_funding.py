@@ -1,6 +1,7 @@
 """Money is sent only if it is there, and within what a gateway may send in a day."""
 
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import date, timedelta
 
 import builders
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import text
 
 from engine.database import Database
 from engine.errors import NotAllowed, NotFound
-from engine.payments import gateways
+from engine.payments import gateways, planning, run
 from engine.payments.batch import dispatch
 from engine.vault import Vault
 from gateways.banks import simbank
@@ -58,6 +59,33 @@ def test_a_gateway_sends_no_more_in_a_day_than_its_cap(database: Database, vault
     with database.transaction("lan") as connection:
         gateways.cap(connection, "simbank", 6_001_000, builders.AT + timedelta(hours=1))
     assert len(_dispatch(database)) == 1
+
+
+@pytest.mark.parametrize("bound", ["the cap", "the account"])
+def test_of_two_runs_that_go_out_at_once_the_second_sees_the_first(
+    database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    if bound == "the account":
+        monkeypatch.setattr(builders, "OPENING_VND", 6_001_000)
+    builders.add_world(database, vault, builders.payees(2))
+    builders.approved_run(database)
+    with database.transaction("lan") as connection:
+        december = date(2026, 12, 1)
+        second = planning.plan(connection, december, builders.PAY_ON, "simbank", frozenset(), builders.AT).run_code
+        run.submit(connection, second, "lan", builders.AT)
+        if bound == "the cap":
+            gateways.cap(connection, "simbank", 6_001_000, builders.AT)
+    for person in ("minh", "hoa"):
+        with database.transaction(person) as connection:
+            run.approve(connection, second, person, builders.AT)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction("lan") as connection:
+            dispatch(connection, second, simbank.capabilities("simbank"), builders.PAY_ON, builders.AT)
+            other = pool.submit(_dispatch, database)
+            # Time enough to look before the first is done, for whoever does not wait.
+            wait([other], timeout=0.5)
+        with pytest.raises(NotAllowed, match=r"pass its cap|0 đ are there beside 6001000 đ on their way"):
+            other.result()
 
 
 def test_a_gateway_that_is_not_there_cannot_be_paused(database: Database) -> None:
