@@ -95,6 +95,7 @@ def plan(
     last = through or period
     if last < period:
         raise WrongInput([f"{last:%Y-%m} is before {period:%Y-%m}"])
+    lock_planning(connection)
     follow_lowered_amounts(connection, at)
     _open_staging(connection)
     _stage_back_pay(connection, period, pay_on, at)
@@ -118,12 +119,18 @@ def plan_reissues(
     Each is paid again once, by the same amount; the database refuses anything else. A payee who is known to have died
     is not paid: what came back is then a matter of the survivors' claim. One whose award is suspended waits.
     """
+    lock_planning(connection)
     _open_staging(connection)
     _stage_reissues(connection, pay_on, at)
     planned = _plan_staged(connection, pay_on.replace(day=1), pay_on, gateway, allowed_unconfirmed, at)
     if planned is None:
         raise WrongInput(["no payment that failed or came back has another payout account by now"])
     return planned
+
+
+def lock_planning(connection: Connection) -> None:
+    """One run is planned at a time: two at once would find the same due, and take the same number."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('planning of runs', 0))"))
 
 
 def _open_staging(connection: Connection) -> None:

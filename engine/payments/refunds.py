@@ -15,7 +15,7 @@ from engine.contributions.refunds import reopen_cancelled_returns
 from engine.contributions.suspense import UNALLOCATED
 from engine.errors import NotFound, WrongInput
 from engine.payments.payment import TAKE_BACK, TAKE_BACK_RETURNED, PaymentState, Voucher, move
-from engine.payments.planning import PlannedRun
+from engine.payments.planning import PlannedRun, lock_planning
 from engine.payments.run import require_role
 from ledger.accounts import open_account
 from reconciliation.references import reference_sql
@@ -23,6 +23,7 @@ from reconciliation.references import reference_sql
 
 def plan_refunds(connection: Connection, pay_on: date, gateway: str, at: datetime) -> PlannedRun:
     """Lập đợt hoàn trả: plans a run of every refund that was requested and is in no run."""
+    lock_planning(connection)
     _open_paying_account(connection, gateway)
     # A refund whose payment was cancelled is over: its money is the employer's again.
     requested = """

@@ -1,16 +1,16 @@
 """What people and hands in the database try between two signatures, and the reason with which each is refused."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from uuid import UUID
 
 import builders
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from engine.database import Database
-from engine.errors import NotAllowed
+from engine.errors import NotAllowed, WrongInput
 from engine.installation import Installation
 from engine.payments import planning, run
 from engine.payments.agreement import require_agreement
@@ -62,6 +62,27 @@ def test_who_signed_and_was_made_authoriser_since_cannot_sign_again(
         connection.execute(text("UPDATE engine.staff SET role = 'authoriser' WHERE person = :p"), {"p": person})
     with pytest.raises(NotAllowed, match="maker and checkers are different persons"):
         _approve(submitted, person)
+
+
+def test_of_two_who_plan_a_month_at_once_the_second_finds_nothing_due(database: Database, vault: Vault) -> None:
+    builders.add_world(database, vault, builders.payees(3))
+
+    def plan() -> str:
+        with database.transaction("lan") as connection:
+            return _plan(connection)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction("lan") as connection:
+            assert _plan(connection) == builders.RUN
+            other = pool.submit(plan)
+            # Time enough to look before the first is done, for whoever does not wait.
+            wait([other], timeout=0.5)
+        with pytest.raises(WrongInput, match="nothing is due for 2026-11"):
+            other.result()
+
+
+def _plan(connection: Connection) -> str:
+    return planning.plan(connection, builders.PERIOD, builders.PAY_ON, "simbank", frozenset(), builders.AT).run_code
 
 
 @pytest.mark.parametrize("pair", [("minh", "tam"), ("minh", "minh")])
