@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row, text
 
 from engine.clock import business_date
 from engine.payments.payment import FAIL, HOLD, TRY_AGAIN, Transition, Voucher, move
-from engine.payments.run import cancel_what_came_back
 from engine.payments.reported_deaths import follow_reported_deaths
+from engine.payments.run import cancel_what_came_back
 from gateways.contract import InstructionStatus, Outcome, StatusReport
 from reconciliation import expectations
 
