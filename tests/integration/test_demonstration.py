@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import mmap
 import os
 import subprocess
 import sys
@@ -97,12 +96,11 @@ def test_no_number_of_the_population_stands_in_database_files_or_logs(home: Path
     assert any(path.name == "thuchi.log" for path in places)
     looked_at = 0
     for path in places:
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            looked_at += size
-            if size:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                    assert [number[-4:] for number in numbers if content.find(number.encode()) >= 0] == [], path
+        with suppress(FileNotFoundError):
+            # Read, not mapped: a mapped file that the server cuts short ends the process.
+            content = path.read_bytes()
+            looked_at += len(content)
+            assert [number[-4:] for number in numbers if number.encode() in content] == [], path
     assert looked_at > 30_000_000
 
 
