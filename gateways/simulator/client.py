@@ -8,7 +8,7 @@ import httpx2
 
 from gateways.simulator.errors import ControlRefused
 from gateways.simulator.faults import Call, Fault
-from gateways.simulator.process import read_address
+from gateways.simulator.process import NO_AUTHORITIES, read_address
 
 
 class SimulatorControl:
@@ -23,6 +23,7 @@ class SimulatorControl:
             headers={"authorization": f"Bearer {address.control_token}"},
             timeout=60,
             trust_env=False,
+            verify=NO_AUTHORITIES,
         )
 
     def __enter__(self) -> Self:

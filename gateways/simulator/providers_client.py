@@ -1,6 +1,5 @@
 """The control door of the simulated wallets and payment pages, as the demonstration and the tests use it."""
 
-import ssl
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Self
 import httpx2
 
 from gateways.simulator.errors import ControlRefused
-from gateways.simulator.process import read_address
+from gateways.simulator.process import NO_AUTHORITIES, read_address
 from gateways.simulator.purse import Stage
 
 
@@ -23,10 +22,9 @@ class ProvidersControl:
         self._client = httpx2.Client(
             base_url=f"{address.base_url}/control/providers",
             headers={"authorization": f"Bearer {address.control_token}"},
-            # Plain HTTP on this machine: no authorities are read, which would take longer than a call.
-            transport=httpx2.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
             timeout=60,
             trust_env=False,
+            verify=NO_AUTHORITIES,
         )
 
     def __enter__(self) -> Self:
